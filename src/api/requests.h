@@ -1,0 +1,93 @@
+#pragma once
+// Arguments of the protocol's operations.
+
+#include <boost/describe/class.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace reeve::request {
+
+// `jobs` are specifications as core/spec_json.h reads them, `context` what they inherit.
+struct SubmitJobs {
+  std::string context;
+  std::vector<json::value> jobs;
+};
+
+// `before`: only ids below it. `limit` 0: as many as there are.
+struct ListJobs {
+  std::vector<std::string> states;
+  std::string name;
+  std::optional<std::int64_t> before;
+  std::int64_t limit = 50;
+};
+
+struct JobIds {
+  std::vector<std::int64_t> ids;
+};
+
+struct CancelJobs {
+  std::vector<std::int64_t> ids;
+  std::optional<std::int64_t> grace_ms;
+};
+
+struct SignalJobs {
+  std::vector<std::int64_t> ids;
+  std::string signal;
+};
+
+struct WatchJob {
+  std::int64_t id = 0;
+  std::string seen;
+};
+
+struct ListEvents {
+  std::int64_t after = 0;
+  std::optional<std::int64_t> job;
+  std::int64_t limit = 1000;
+};
+
+// Which jobs a selector means. `unfinished` limits `all` to those that have not ended.
+struct SelectJobs {
+  bool last = false;
+  bool all = false;
+  bool unfinished = false;
+  std::vector<std::string> states;
+  std::string name;
+};
+
+struct StopDaemon {
+  bool cancel_jobs = false;
+};
+
+struct Nothing {};
+
+BOOST_DESCRIBE_STRUCT(SubmitJobs, (), (context, jobs))
+BOOST_DESCRIBE_STRUCT(ListJobs, (), (states, name, before, limit))
+BOOST_DESCRIBE_STRUCT(JobIds, (), (ids))
+BOOST_DESCRIBE_STRUCT(CancelJobs, (), (ids, grace_ms))
+BOOST_DESCRIBE_STRUCT(SignalJobs, (), (ids, signal))
+BOOST_DESCRIBE_STRUCT(WatchJob, (), (id, seen))
+BOOST_DESCRIBE_STRUCT(ListEvents, (), (after, job, limit))
+BOOST_DESCRIBE_STRUCT(SelectJobs, (), (last, all, unfinished, states, name))
+BOOST_DESCRIBE_STRUCT(StopDaemon, (), (cancel_jobs))
+BOOST_DESCRIBE_STRUCT(Nothing, (), ())
+
+}  // namespace reeve::request
+
+namespace reeve {
+
+// A value that is decoded later, by somebody who knows its shape.
+template <>
+struct JsonCodec<json::value> {
+  static json::value encode(const json::value& in) { return in; }
+  static Result<void> decode(const json::value& value, json::value& out, const std::string&) {
+    out = value;
+    return {};
+  }
+};
+
+}  // namespace reeve

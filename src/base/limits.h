@@ -1,0 +1,27 @@
+#pragma once
+// Bounds of the keeper and of what it shares with the daemon. Those of the daemon: core/limits.h.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace reeve::limits {
+
+// The pipe between job and keeper: large, so that a job is not blocked while the keeper writes.
+inline constexpr int pipe_bytes = 1 << 20;
+// Read at once. Together with `output_nap_ms` it decides how often a keeper wakes for a job that
+// writes fast.
+inline constexpr std::size_t output_buffer_bytes = 128 << 10;
+// After less than this was read, the next read of a fast writer waits for `output_nap_ms`.
+inline constexpr std::size_t output_small_read_bytes = 64 << 10;
+inline constexpr int output_nap_ms = 1;
+// At most one index entry in this time: 16 bytes each, below 30 MB a day however much is written.
+inline constexpr std::int64_t index_interval_ms = 50;
+// The daemon is woken for a start that lived this long; a shorter job wakes it once, with its end.
+inline constexpr int started_wake_ms = 5;
+// What a job leaves behind may end by itself for so long (a `tee` that drains its pipe) before it
+// gets SIGTERM.
+inline constexpr std::int64_t leftover_patience_ms = 200;
+// SIGKILL for so long without an end: something hangs in the kernel, and the daemon is told.
+inline constexpr std::int64_t kill_stuck_ms = 2000;
+
+}  // namespace reeve::limits

@@ -1,0 +1,153 @@
+#include "cli/client.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace reeve::cli {
+namespace {
+
+// "The daemon answered nothing": it went away in the middle, which callers may mend by connecting
+// again.
+std::unexpected<Error> connection_lost() {
+  return failed(ErrorCode::unreachable, "the connection to the daemon was lost");
+}
+
+// Runs `reeve daemon run --background` with nothing of ours: no terminal, no pipe, no directory.
+Result<pid_t> spawn_daemon(int ready) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
+  posix_spawn_file_actions_adddup2(&actions, ready, 3);
+  posix_spawn_file_actions_adddup2(&actions, 0, 1);
+  posix_spawn_file_actions_adddup2(&actions, 0, 2);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  std::array<std::string, 6> words{"reeve", "daemon", "run", "--background", "--ready-fd", "3"};
+  std::array<char*, 7> arguments{};
+  for (std::size_t i = 0; i < words.size(); ++i) arguments.at(i) = words.at(i).data();
+  pid_t pid = 0;
+  const int code = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (code != 0) return failed(OsError{code, "start the daemon"});
+  return pid;
+}
+
+std::string read_until_closed(int fd) {
+  std::string text;
+  std::array<char, 512> buffer{};
+  while (true) {
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+}  // namespace
+
+Result<void> start_daemon(const Paths& paths) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failed(OsError{errno, "make a pipe"});
+  const Fd read_end(ends[0]);
+  Fd write_end(ends[1]);
+  const auto pid = spawn_daemon(write_end.get());
+  if (!pid) return std::unexpected(pid.error());
+  write_end.reset();
+  std::string told = read_until_closed(read_end.get());
+  int status = 0;
+  ::waitpid(*pid, &status, 0);  // it has gone to the background and left this process
+  if (told.ends_with('\n')) told.pop_back();
+  if (told == "ready") return {};
+  // Somebody else's daemon may have been quicker.
+  if (const auto other = connect_to(paths.socket())) {
+    ::close(*other);
+    return {};
+  }
+  return failed(ErrorCode::unreachable,
+                told.empty() ? "the daemon could not be started; see " + paths.log() : told);
+}
+
+Result<Client> Client::connect(const Paths& paths, IfDown if_down) {
+  auto socket = connect_to(paths.socket());
+  if (!socket && if_down == IfDown::fail)
+    return failed(ErrorCode::unreachable, "no daemon is running for " + paths.state);
+  // A daemon that is just stopping, or was quicker than ours, needs another look.
+  for (int round = 0; !socket && round < 3; ++round) {
+    if (auto started = start_daemon(paths); !started) return std::unexpected(started.error());
+    socket = connect_to(paths.socket());
+  }
+  if (!socket) return std::unexpected(socket.error());
+  return Client(Fd(*socket));
+}
+
+Result<std::int64_t> Client::send(const std::string& op, json::object args) {
+  const std::int64_t id = next_id_++;
+  const std::string frame =
+      to_frame(json::object{{"v", protocol_version}, {"id", id}, {"op", op}, {"args", std::move(args)}});
+  std::size_t sent = 0;
+  while (sent < frame.size()) {
+    const ssize_t wrote =
+        ::send(socket_.get(), frame.data() + sent, frame.size() - sent, MSG_NOSIGNAL);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return connection_lost();
+    sent += static_cast<std::size_t>(wrote);
+  }
+  return id;
+}
+
+Result<void> Client::read_all(char* data, std::size_t size) {
+  while (size > 0) {
+    const ssize_t got = ::read(socket_.get(), data, size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return connection_lost();
+    data += got;
+    size -= static_cast<std::size_t>(got);
+  }
+  return {};
+}
+
+Result<json::object> Client::receive() {
+  std::array<char, frame_header_bytes> header{};
+  if (auto read = read_all(header.data(), header.size()); !read) return std::unexpected(read.error());
+  const auto length = frame_length(header);
+  if (!length) return std::unexpected(length.error());
+  std::string body(*length, '\0');
+  if (auto read = read_all(body.data(), body.size()); !read) return std::unexpected(read.error());
+  const auto value = parse_json(body);
+  if (!value || !value->is_object())
+    return failed(ErrorCode::corrupt, "the daemon's answer is not readable");
+  const json::object& object = value->get_object();
+  if (const json::value* error = object.if_contains("error")) {
+    const json::object& told = error->as_object();
+    return failed(error_code_from_word(told.at("code").as_string()),
+                  std::string(told.at("message").as_string()));
+  }
+  const json::value* ok = object.if_contains("ok");
+  if (ok == nullptr || !ok->is_object())
+    return failed(ErrorCode::corrupt, "the daemon's answer is not readable");
+  return ok->get_object();
+}
+
+Result<json::object> Client::call(const std::string& op, json::object args) {
+  if (auto sent = send(op, std::move(args)); !sent) return std::unexpected(sent.error());
+  return receive();
+}
+
+}  // namespace reeve::cli

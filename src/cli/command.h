@@ -1,0 +1,64 @@
+#pragma once
+// What every command needs: the way to the daemon, selectors, exit codes.
+
+#include <CLI/App.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/client.h"
+
+namespace reeve::cli {
+
+// Exit codes of Reeve itself; a job's own code is passed through by `run`, `wait` and `follow`.
+namespace exit_codes {
+inline constexpr int refused = 1;
+inline constexpr int usage = 2;
+inline constexpr int unreachable = 69;
+inline constexpr int busy = 75;
+inline constexpr int internal = 125;
+inline constexpr int detached = 130;
+}  // namespace exit_codes
+
+// Says what went wrong on stderr and returns the exit code for it.
+int fail(const Error& error);
+
+// Connects, starting the daemon where needed.
+[[nodiscard]] Result<Client> connect(IfDown if_down = IfDown::start);
+
+// Which jobs a command means. The same words on every verb.
+struct Selector {
+  std::vector<std::string> words;  // "12", "12-15", "last"
+  bool all = false;                // with `unfinished_only`: all that have not ended
+  std::vector<std::string> filters;  // "state=failed"
+  std::string name;
+};
+
+// Adds the selector's arguments to a command.
+void add_selector(CLI::App& command, Selector& selector);
+// The ids, in the order given. Code `invalid` when nothing was selected or a word is no selector.
+// `--all` means those that have not ended when `unfinished_only`.
+[[nodiscard]] Result<std::vector<std::int64_t>> resolve(Client& client, const Selector& selector,
+                                                        bool unfinished_only);
+
+[[nodiscard]] json::array to_array(const std::vector<std::int64_t>& ids);
+// A text member, empty when it is null or absent.
+[[nodiscard]] std::string text_of(const json::object& object, std::string_view key);
+[[nodiscard]] std::int64_t number_of(const json::object& object, std::string_view key);
+[[nodiscard]] bool flag_of(const json::object& object, std::string_view key);
+// JSON for stdout: valid UTF-8 whatever bytes are in it.
+[[nodiscard]] std::string json_text(const json::value& value);
+
+// Each registers its commands with the application; their callbacks throw CLI::RuntimeError with
+// the exit code when it is not 0.
+void add_submit_commands(CLI::App& app, std::vector<std::string>& command_words);
+void add_list_commands(CLI::App& app);
+void add_log_commands(CLI::App& app);
+void add_control_commands(CLI::App& app);
+void add_daemon_commands(CLI::App& app);
+void add_completion_command(CLI::App& app);
+
+// Ends the command with this exit code.
+void finish(int code);
+
+}  // namespace reeve::cli

@@ -1,0 +1,248 @@
+// ls, show, events
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "cli/command.h"
+#include "cli/terminal.h"
+
+namespace reeve::cli {
+namespace {
+
+struct ListCommand {
+  bool all = false;
+  bool as_json = false;
+  std::vector<std::string> states;
+  std::string name;
+  std::int64_t limit = 50;
+};
+
+std::string command_text(const json::object& job) {
+  std::vector<std::string> words;
+  for (const json::value& word : job.at("command").as_array())
+    words.emplace_back(word.as_string().data(), word.as_string().size());
+  return printable(shell_text(words));
+}
+
+std::string wall_text(const json::object& job) {
+  const json::value& seconds = job.at("wall_seconds");
+  if (seconds.is_null()) return "-";
+  return to_text(Duration(static_cast<std::int64_t>(seconds.to_number<double>() * 1000)));
+}
+
+// "11-22 09:30:00", or a dash.
+std::string short_time(const json::object& job, const char* key) {
+  const std::string time = text_of(job, key);
+  return time.size() < 19 ? "-" : time.substr(5, 5) + " " + time.substr(11, 8);
+}
+
+std::string how_it_ended(const json::object& job) {
+  const std::string error = text_of(job, "error");
+  if (!error.empty()) return error;
+  const std::int64_t leftovers = number_of(job, "leftovers");
+  return leftovers > 0 ? fmt::format("{} left behind, ended", leftovers) : "";
+}
+
+std::string cut(const std::string& text, std::size_t columns) {
+  if (text.size() <= columns) return text;
+  std::size_t end = columns - 1;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "…";
+}
+
+void print_table(const json::array& jobs) {
+  const bool colours = has_colours(1);
+  std::string out = fmt::format("{:>6}  {:<11} {:<8} {:<14} {:>8}  {:<20} {}\n", "ID", "STATE",
+                                "PRIORITY", "STARTED (UTC)", "WALL", "NAME", "COMMAND");
+  for (const json::value& value : jobs) {
+    const json::object& job = value.as_object();
+    const std::string state = text_of(job, "state");
+    const std::string padding(state.size() < 11 ? 11 - state.size() : 0, ' ');
+    const std::string end = how_it_ended(job);
+    out += fmt::format("{:>6}  {}{} {:<8} {:<14} {:>8}  {:<20} {}{}\n", number_of(job, "id"),
+                       coloured_state(state, colours), padding, text_of(job, "priority"),
+                       short_time(job, "started_at"), wall_text(job),
+                       cut(printable(text_of(job, "name")), 20), cut(command_text(job), 60),
+                       end.empty() ? "" : "  # " + cut(printable(end), 60));
+  }
+  (void)print(out);
+}
+
+void run_list(const ListCommand& options) {
+  auto client = connect();
+  if (!client) return finish(fail(client.error()));
+  json::array states;
+  for (const std::string& state : options.states) states.emplace_back(state);
+  const auto reply = client->call("listJobs", {{"states", std::move(states)},
+                                               {"name", options.name},
+                                               {"limit", options.all ? 0 : options.limit}});
+  if (!reply) return finish(fail(reply.error()));
+  const json::array& jobs = reply->at("jobs").as_array();
+  if (options.as_json) {
+    (void)print(json_text(jobs));
+    return;
+  }
+  if (jobs.empty())
+    say("no jobs; start one with: reeve run -- COMMAND");
+  else
+    print_table(jobs);
+}
+
+struct ShowCommand {
+  Selector selector;
+  bool as_json = false;
+  bool environment = false;
+};
+
+void print_details(const json::object& job) {
+  const bool colours = has_colours(1);
+  std::string out;
+  const auto line = [&](const char* label, const std::string& text) {
+    if (!text.empty()) out += fmt::format("{:<12} {}\n", label, text);
+  };
+  const std::string attempt = number_of(job, "attempt") > 1
+                                  ? fmt::format(" (attempt {})", number_of(job, "attempt"))
+                                  : "";
+  out += fmt::format("Job {}: {}{}\n", number_of(job, "id"),
+                     coloured_state(text_of(job, "state"), colours), attempt);
+  line("error", printable(text_of(job, "error")));
+  line("reason", text_of(job, "reason"));
+  line("name", printable(text_of(job, "name")));
+  line("command", command_text(job));
+  line("directory", printable(text_of(job, "directory")));
+  line("priority", text_of(job, "priority"));
+  line("submitted", text_of(job, "submitted_at"));
+  line("started", text_of(job, "started_at"));
+  line("ended", text_of(job, "ended_at"));
+  if (!job.at("wall_seconds").is_null()) {
+    line("wall", wall_text(job));
+    line("cpu", fmt::format("{:.2f} s user, {:.2f} s system",
+                            job.at("user_seconds").to_number<double>(),
+                            job.at("system_seconds").to_number<double>()));
+    line("peak memory",
+         fmt::format("{} ({})", size_text(number_of(job, "max_rss_bytes")),
+                     text_of(job, "max_rss_source") == "sampled_tree" ? "all processes, sampled"
+                                                                      : "largest process"));
+    line("disk", fmt::format("{} read, {} written", size_text(number_of(job, "read_bytes")),
+                             size_text(number_of(job, "write_bytes"))));
+  }
+  line("containment", text_of(job, "containment") == "subreaper"
+                          ? "subreaper (weak: see docs/containment.md)"
+                          : text_of(job, "containment"));
+  if (number_of(job, "leftovers") > 0)
+    line("leftovers", fmt::format("{} processes were left behind and ended", number_of(job, "leftovers")));
+  if (flag_of(job, "kill_stuck")) line("stuck", "some of its processes can't be killed yet");
+  if (flag_of(job, "cancel_too_late"))
+    line("note", "a cancel came too late: it had ended by itself");
+  line("lock", printable(text_of(job, "lock")));
+  line("results", printable(text_of(job, "results_dir")));
+  if (text_of(job, "results_dir").empty() && !text_of(job, "error").empty())
+    line("staged", printable(text_of(job, "staging_dir")));
+  line("log", printable(text_of(job, "log_path")));
+  if (number_of(job, "log_lost_bytes") > 0)
+    line("log lost", size_text(number_of(job, "log_lost_bytes")) + " could not be written");
+  (void)print(out);
+}
+
+void run_show(const ShowCommand& options) {
+  auto client = connect();
+  if (!client) return finish(fail(client.error()));
+  const auto ids = resolve(*client, options.selector, false);
+  if (!ids) return finish(fail(ids.error()));
+  if (options.environment) {
+    const auto reply = client->call("getEnvironment", {{"ids", to_array(*ids)}});
+    if (!reply) return finish(fail(reply.error()));
+    const json::object& variables = reply->at("environment").as_object();
+    if (options.as_json) {
+      (void)print(json_text(variables));
+      return;
+    }
+    std::string out;
+    for (const auto& [name, value] : variables)
+      out += printable(std::string(name)) + "=" + printable(std::string(value.as_string())) + "\n";
+    (void)print(out);
+    return;
+  }
+  const auto reply = client->call("getJobs", {{"ids", to_array(*ids)}});
+  if (!reply) return finish(fail(reply.error()));
+  const json::array& jobs = reply->at("jobs").as_array();
+  if (options.as_json) {
+    (void)print(json_text(jobs.size() == 1 ? jobs.front() : json::value(jobs)));
+    return;
+  }
+  for (const json::value& job : jobs) print_details(job.as_object());
+}
+
+struct EventsCommand {
+  std::vector<std::int64_t> jobs;
+  std::int64_t after = 0;
+  std::int64_t limit = 1000;
+  bool as_json = false;
+};
+
+std::string event_line(const json::object& event) {
+  const std::string detail = text_of(event, "detail");
+  const std::string reason = text_of(event, "reason");
+  return fmt::format("{}  job {}{}  {:<12} by {}{}{}\n", text_of(event, "time"),
+                     number_of(event, "job"),
+                     number_of(event, "attempt") > 1 ? fmt::format(".{}", number_of(event, "attempt")) : "",
+                     text_of(event, "event"), printable(text_of(event, "actor")),
+                     reason.empty() ? "" : "  reason=" + reason,
+                     detail.empty() ? "" : "  " + printable(detail));
+}
+
+void run_events(const EventsCommand& options) {
+  auto client = connect();
+  if (!client) return finish(fail(client.error()));
+  std::vector<std::optional<std::int64_t>> jobs(options.jobs.begin(), options.jobs.end());
+  if (jobs.empty()) jobs.emplace_back(std::nullopt);
+  for (const auto& job : jobs) {
+    json::object args{{"after", options.after}, {"limit", options.limit}};
+    if (job) args["job"] = *job;
+    const auto reply = client->call("listEvents", std::move(args));
+    if (!reply) return finish(fail(reply.error()));
+    std::string out;
+    for (const json::value& event : reply->at("events").as_array())
+      out += options.as_json ? valid_utf8(to_line(event)) + "\n" : event_line(event.as_object());
+    if (!print(out)) return;
+  }
+}
+
+}  // namespace
+
+void add_list_commands(CLI::App& app) {
+  const auto list = std::make_shared<ListCommand>();
+  CLI::App* ls = app.add_subcommand("ls", "list jobs, newest first");
+  ls->add_flag("-a,--all", list->all, "all of them, not only the newest 50");
+  ls->add_option("-s,--state", list->states, "only jobs in this state (may be repeated)")
+      ->type_name("STATE")
+      ->type_size(1)
+      ->allow_extra_args(false);
+  ls->add_option("-n,--named", list->name, "only jobs with this name")->type_name("NAME");
+  ls->add_option("--limit", list->limit, "at most so many (default 50)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  ls->add_flag("--json", list->as_json, "a JSON array; the fields are in docs/formats.md");
+  ls->callback([list] { run_list(*list); });
+
+  const auto shown = std::make_shared<ShowCommand>();
+  CLI::App* show = app.add_subcommand("show", "everything about a job");
+  add_selector(*show, shown->selector);
+  show->add_flag("--json", shown->as_json, "a JSON object; the fields are in docs/formats.md");
+  show->add_flag("--env", shown->environment, "its environment, with secrets masked");
+  show->callback([shown] { run_show(*shown); });
+
+  const auto events = std::make_shared<EventsCommand>();
+  CLI::App* history = app.add_subcommand("events", "what happened, oldest first");
+  history->add_option("jobs", events->jobs, "only of these jobs")->type_name("ID...");
+  history->add_option("--after", events->after, "only after this sequence number")->type_name("SEQ");
+  history->add_option("--limit", events->limit, "at most so many (default 1000)")->type_name("N");
+  history->add_flag("--json", events->as_json, "one JSON object a line");
+  history->callback([events] { run_events(*events); });
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,141 @@
+// log, follow, wait
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "api/log_reader.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/follow.h"
+#include "cli/terminal.h"
+
+namespace reeve::cli {
+namespace {
+
+struct LogCommand {
+  Selector selector;
+  std::int64_t tail = 0;
+  bool raw = false;
+  bool path = false;
+};
+
+bool print_log(const std::string& path, const LogCommand& options) {
+  auto reader = LogReader::open(path);
+  if (!reader) {
+    say(reader.error().message);
+    return true;
+  }
+  if (options.tail > 0) reader->seek_to_last_lines(options.tail);
+  const bool filtered = is_terminal(1) && !options.raw;
+  TerminalFilter filter;
+  while (true) {
+    const std::string data = reader->read();
+    if (data.empty()) break;
+    if (!print(filtered ? filter.filter(data) : data)) return false;
+  }
+  return !filtered || print(filter.finish());
+}
+
+void run_log(const LogCommand& options) {
+  auto client = connect();
+  if (!client) return finish(fail(client.error()));
+  const auto ids = resolve(*client, options.selector, false);
+  if (!ids) return finish(fail(ids.error()));
+  const auto reply = client->call("getJobs", {{"ids", to_array(*ids)}});
+  if (!reply) return finish(fail(reply.error()));
+  for (const json::value& value : reply->at("jobs").as_array()) {
+    const json::object& job = value.as_object();
+    const std::string path = text_of(job, "log_path");
+    if (options.path) {
+      (void)print(path + "\n");
+    } else if (path.empty()) {
+      say(fmt::format("job {} is {} and has written nothing yet", number_of(job, "id"),
+                      text_of(job, "state")));
+    } else if (!print_log(path, options)) {
+      return;  // nobody reads on
+    }
+  }
+}
+
+struct FollowCommand {
+  Selector selector;
+  bool raw = false;
+};
+
+void run_follow(const FollowCommand& options) {
+  auto client = connect();
+  if (!client) return finish(fail(client.error()));
+  const auto ids = resolve(*client, options.selector, true);
+  if (!ids) return finish(fail(ids.error()));
+  if (ids->size() != 1)
+    return finish(fail({ErrorCode::invalid, "one job at a time can be followed"}));
+  FollowOptions follow_options;
+  follow_options.job = ids->front();
+  follow_options.raw = options.raw;
+  finish(follow(std::move(*client), follow_options));
+}
+
+struct WaitCommand {
+  Selector selector;
+  bool as_json = false;
+};
+
+void run_wait(const WaitCommand& options) {
+  auto client = connect();
+  if (!client) return finish(fail(client.error()));
+  const auto ids = resolve(*client, options.selector, true);
+  if (!ids) return finish(fail(ids.error()));
+  if (ids->empty()) return;
+  Result<json::object> reply = client->call("waitJobs", {{"ids", to_array(*ids)}});
+  // A daemon that crashed is started again: the jobs go on meanwhile.
+  while (!reply && reply.error().code == ErrorCode::unreachable &&
+         reply.error().message.find("stopping") == std::string::npos) {
+    client = connect();
+    if (!client) return finish(fail(client.error()));
+    reply = client->call("waitJobs", {{"ids", to_array(*ids)}});
+  }
+  if (!reply) return finish(fail(reply.error()));
+  const json::array& jobs = reply->at("jobs").as_array();
+  if (options.as_json) (void)print(json_text(jobs.size() == 1 ? jobs.front() : json::value(jobs)));
+  int code = 0;
+  for (const json::value& value : jobs) {
+    const json::object& job = value.as_object();
+    const auto own = static_cast<int>(number_of(job, "process_exit_code"));
+    if (own != 0) tell_end(job, false);
+    if (code == 0) code = own;
+  }
+  finish(code);
+}
+
+}  // namespace
+
+void add_log_commands(CLI::App& app) {
+  const auto log_options = std::make_shared<LogCommand>();
+  CLI::App* log = app.add_subcommand("log", "print what a job wrote");
+  add_selector(*log, log_options->selector);
+  log->add_option("--tail", log_options->tail, "only the last N lines")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  log->add_flag("--raw", log_options->raw, "pass control characters to the terminal unchanged");
+  log->add_flag("--path", log_options->path, "print the path of the log file instead");
+  log->callback([log_options] { run_log(*log_options); });
+
+  const auto follow_options = std::make_shared<FollowCommand>();
+  CLI::App* follow_app = app.add_subcommand(
+      "follow", "show a job's output as it comes, until it ends; exit with its code");
+  add_selector(*follow_app, follow_options->selector);
+  follow_app->add_flag("--raw", follow_options->raw,
+                       "pass control characters to the terminal unchanged");
+  follow_app->callback([follow_options] { run_follow(*follow_options); });
+
+  const auto wait_options = std::make_shared<WaitCommand>();
+  CLI::App* wait = app.add_subcommand(
+      "wait", "wait until jobs have ended; exit with their code (the first that is not 0)");
+  add_selector(*wait, wait_options->selector);
+  wait->add_flag("--json", wait_options->as_json, "print the ended jobs as JSON");
+  wait->callback([wait_options] { run_wait(*wait_options); });
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,295 @@
+#include "cli/submit_options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/json.h"
+#include "base/text.h"
+
+namespace reeve::cli {
+namespace {
+
+using Apply = std::function<Result<void>(JobSpec&, const std::string&)>;
+
+std::unexpected<Error> expected(std::string_view what, const std::string& value) {
+  return failed(ErrorCode::invalid, fmt::format("expected {}, not `{}`", what, printable(value)));
+}
+
+template <typename Member>
+Apply text(Member JobSpec::* member) {
+  return [member](JobSpec& spec, const std::string& value) -> Result<void> {
+    spec.*member = value;
+    return {};
+  };
+}
+
+Apply duration(std::function<void(JobSpec&, Duration)> put) {
+  return [put = std::move(put)](JobSpec& spec, const std::string& value) -> Result<void> {
+    const auto parsed = parse_duration(value);
+    if (!parsed) return expected("a duration such as 90, 30m, 1h30m or 2-12:00:00", value);
+    put(spec, *parsed);
+    return {};
+  };
+}
+
+Apply size(std::function<void(JobSpec&, std::int64_t)> put) {
+  return [put = std::move(put)](JobSpec& spec, const std::string& value) -> Result<void> {
+    const auto parsed = parse_size(value);
+    if (!parsed) return expected("a size such as 4GB or 512M", value);
+    put(spec, *parsed);
+    return {};
+  };
+}
+
+Apply count(std::function<void(JobSpec&, std::int32_t)> put) {
+  return [put = std::move(put)](JobSpec& spec, const std::string& value) -> Result<void> {
+    const auto parsed = parse_integer(value);
+    if (!parsed || *parsed < 0 || *parsed > 1'000'000) return expected("a whole number", value);
+    put(spec, static_cast<std::int32_t>(*parsed));
+    return {};
+  };
+}
+
+Apply turn_on(std::function<void(JobSpec&)> put) {
+  return [put = std::move(put)](JobSpec& spec, const std::string&) -> Result<void> {
+    put(spec);
+    return {};
+  };
+}
+
+// A path as seen from the caller's directory.
+Apply path(std::string JobSpec::* member) {
+  return [member](JobSpec& spec, const std::string& value) -> Result<void> {
+    if (value.empty()) return expected("a path", value);
+    std::error_code error;
+    spec.*member = std::filesystem::absolute(value, error).lexically_normal().string();
+    if (error) return expected("a path", value);
+    std::string& made = spec.*member;
+    while (made.size() > 1 && made.ends_with('/')) made.pop_back();
+    return {};
+  };
+}
+
+Result<void> set_priority(JobSpec& spec, const std::string& value) {
+  const auto priority = priority_from_word(value);
+  if (!priority) return expected("low, normal, high or critical", value);
+  spec.priority = *priority;
+  return {};
+}
+
+Result<void> set_on_busy(JobSpec& spec, const std::string& value) {
+  if (value != "wait" && value != "reject") return expected("wait or reject", value);
+  spec.on_busy = value == "wait" ? OnBusy::wait : OnBusy::reject;
+  return {};
+}
+
+Result<void> set_staging(JobSpec& spec, const std::string& value) {
+  if (value != "keep" && value != "delete") return expected("keep or delete", value);
+  spec.staging = value == "keep" ? Staging::keep : Staging::discard;
+  return {};
+}
+
+Result<void> set_containment(JobSpec& spec, const std::string& value) {
+  if (value != "any" && value != "strict") return expected("any or strict", value);
+  spec.containment = value == "any" ? ContainmentWish::any : ContainmentWish::strict;
+  return {};
+}
+
+Result<void> add_counter(JobSpec& spec, const std::string& value) {
+  const auto equals = value.find('=');
+  const auto amount = equals == std::string::npos ? std::optional<std::int64_t>(1)
+                                                  : parse_integer(value.substr(equals + 1));
+  if (equals == 0 || !amount || *amount < 1) return expected("NAME=N with N of at least 1", value);
+  spec.demand.counters[value.substr(0, equals)] = *amount;
+  return {};
+}
+
+Result<void> add_variable(JobSpec& spec, const std::string& value) {
+  const auto equals = value.find('=');
+  if (equals == std::string::npos) {
+    // As `docker run --env NAME`: from here.
+    const char* own = std::getenv(value.c_str());  // NOLINT(concurrency-mt-unsafe)
+    if (own == nullptr || value.empty()) return expected("NAME=VALUE, or the NAME of a variable", value);
+    spec.environment[value] = own;
+    return {};
+  }
+  if (equals == 0) return expected("NAME=VALUE", value);
+  spec.environment[value.substr(0, equals)] = value.substr(equals + 1);
+  return {};
+}
+
+Result<void> add_secret(JobSpec& spec, const std::string& value) {
+  if (value.empty() || value.find('=') != std::string::npos)
+    return expected("the NAME of a variable", value);
+  spec.secrets.push_back(value);
+  return {};
+}
+
+Result<void> set_shell(JobSpec& spec, const std::string& value) {
+  spec.command = {"bash", "-o", "pipefail", "-c", value};
+  return {};
+}
+
+// The text of a JSON value as it would be typed.
+std::string typed(const json::value& value) {
+  return value.is_string() ? std::string(value.get_string()) : to_line(value);
+}
+
+Result<void> apply_json(const SubmitOption& option, const json::value& value, JobSpec& spec) {
+  if (std::string_view(option.value).empty()) {
+    if (!value.is_bool())
+      return failed(ErrorCode::invalid, fmt::format("`{}`: expected true or false", option.long_name()));
+    return value.get_bool() ? option.apply(spec, "") : Result<void>();
+  }
+  std::vector<std::string> texts;
+  if (option.repeatable && value.is_array()) {
+    for (const json::value& element : value.get_array()) texts.push_back(typed(element));
+  } else if (option.repeatable && value.is_object()) {
+    for (const auto& [name, element] : value.get_object())
+      texts.push_back(std::string(name) + "=" + typed(element));
+  } else if (value.is_structured() || value.is_null() || value.is_bool()) {
+    return failed(ErrorCode::invalid,
+                  fmt::format("`{}`: expected {}", option.long_name(), option.value));
+  } else {
+    texts.push_back(typed(value));
+  }
+  for (const std::string& item : texts)
+    if (auto applied = option.apply(spec, item); !applied)
+      return failed(applied.error(), "`" + option.long_name() + "`");
+  return {};
+}
+
+Result<JobSpec> with_given(const GivenOptions& given) {
+  JobSpec spec;
+  std::error_code error;
+  spec.directory = std::filesystem::current_path(error).string();
+  if (error)
+    return failed(ErrorCode::invalid, "the current directory is gone; use --directory DIR");
+  for (const auto& [option, value] : given.values)
+    if (auto applied = option->apply(spec, value); !applied)
+      return failed(applied.error(), "--" + option->long_name());
+  return spec;
+}
+
+}  // namespace
+
+std::string SubmitOption::long_name() const {
+  const std::string_view all(flags);
+  const auto dashes = all.find("--");
+  return std::string(all.substr(dashes + 2));
+}
+
+const std::vector<SubmitOption>& submit_options() {
+  static const std::vector<SubmitOption> options{
+      {"-J,--name", "NAME", "name of the job and of its results (default: the program's)", false,
+       text(&JobSpec::name)},
+      {"-p,--priority", "PRIORITY", "low, normal, high or critical", false, set_priority},
+      {"-c,--cpus", "N", "CPUs that it needs (default 1)", false,
+       count([](JobSpec& s, std::int32_t n) { s.demand.cpus = n; })},
+      {"--mem", "SIZE", "memory that it needs, such as 4GB", false,
+       size([](JobSpec& s, std::int64_t n) { s.demand.memory = n; })},
+      {"-G,--gpus", "N", "GPUs that it needs", false,
+       count([](JobSpec& s, std::int32_t n) { s.demand.gpus = n; })},
+      {"--counter", "NAME=N", "amount of a counter that you defined, such as licence=1", true,
+       add_counter},
+      {"--lock", "NAME", "run only while no other job holds this lock", false,
+       [](JobSpec& s, const std::string& v) -> Result<void> {
+         if (v.empty()) return expected("a name", v);
+         s.demand.lock = v;
+         return {};
+       }},
+      {"--on-busy", "WHAT", "when the lock is held: wait, or reject (exit code 75)", false,
+       set_on_busy},
+      {"--hold", "", "do not start before `reeve release`", false,
+       turn_on([](JobSpec& s) { s.hold = true; })},
+      {"-t,--time", "DURATION", "end it after this time (default: never)", false,
+       duration([](JobSpec& s, Duration d) { s.time_limit = d; })},
+      {"--grace", "DURATION", "time between SIGTERM and SIGKILL (default 2s)", false,
+       duration([](JobSpec& s, Duration d) { s.grace = d; })},
+      {"--retry", "N", "further attempts after a failure (default 0)", false,
+       count([](JobSpec& s, std::int32_t n) { s.retry.retries = n; })},
+      {"--retry-on-lost", "", "run again when nobody knows how it ended: it may run twice", false,
+       turn_on([](JobSpec& s) { s.retry.on_lost = true; })},
+      {"--env", "NAME=VALUE", "set a variable for the job", true, add_variable},
+      {"--secret", "NAME", "never show the value of this variable", true, add_secret},
+      {"-D,--directory", "DIR", "directory to run in (default: this one)", false,
+       path(&JobSpec::directory)},
+      {"--shell", "STRING", "run a string with bash -o pipefail -c instead of a command", false,
+       set_shell},
+      {"--stdin", "FILE", "standard input (default /dev/null)", false, path(&JobSpec::stdin_file)},
+      {"--log-max", "SIZE", "keep at most this much of the log (default 1G)", false,
+       size([](JobSpec& s, std::int64_t n) { s.log_max = n; })},
+      {"--idempotency-key", "KEY", "submitting again with the same key gives the same job", false,
+       text(&JobSpec::idempotency_key)},
+      {"--results-root", "DIR", "publish results below this directory", false,
+       path(&JobSpec::results_root)},
+      {"--keep-staging", "WHAT", "what an unsuccessful job wrote: keep (default) or delete", false,
+       set_staging},
+      {"--containment", "WHAT", "any (default), or strict: refuse where processes could escape",
+       false, set_containment},
+  };
+  return options;
+}
+
+void add_submit_options(CLI::App& command, GivenOptions& given) {
+  for (const SubmitOption& option : submit_options()) {
+    if (std::string_view(option.value).empty()) {
+      command.add_flag_callback(
+          option.flags, [&given, &option] { given.values.emplace_back(&option, ""); }, option.help);
+      continue;
+    }
+    auto* added = command.add_option_function<std::vector<std::string>>(
+        option.flags,
+        [&given, &option](const std::vector<std::string>& values) {
+          for (const std::string& value : values) given.values.emplace_back(&option, value);
+        },
+        option.help);
+    added->type_name(option.value)->type_size(1)->allow_extra_args(false);
+    if (!option.repeatable) added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
+}
+
+Result<JobSpec> make_spec(const GivenOptions& given, std::vector<std::string> command) {
+  auto spec = with_given(given);
+  if (!spec) return spec;
+  if (!command.empty() && !spec->command.empty())
+    return failed(ErrorCode::invalid, "give a command or --shell, not both");
+  if (!command.empty()) spec->command = std::move(command);
+  if (spec->command.empty())
+    return failed(ErrorCode::invalid,
+                  "there is no command; for example: reeve run -- python3 train.py");
+  return spec;
+}
+
+Result<JobSpec> make_spec_from_line(const GivenOptions& given, const json::object& line) {
+  auto spec = with_given(given);
+  if (!spec) return spec;
+  std::vector<std::string_view> known{"command"};
+  std::vector<std::string> names;
+  for (const SubmitOption& option : submit_options()) names.push_back(option.long_name());
+  for (const std::string& name : names) known.emplace_back(name);
+  for (const auto& [key, value] : line) {
+    const std::string name(key);
+    if (name == "command") {
+      if (auto decoded = decode_json(value, spec->command, "command"); !decoded)
+        return std::unexpected(decoded.error());
+      continue;
+    }
+    const SubmitOption* found = nullptr;
+    for (const SubmitOption& option : submit_options())
+      if (option.long_name() == name) found = &option;
+    if (found == nullptr) return detail::unknown_word("`" + name + "`", name, known);
+    if (auto applied = apply_json(*found, value, *spec); !applied)
+      return std::unexpected(applied.error());
+  }
+  if (line.contains("command") && line.contains("shell"))
+    return failed(ErrorCode::invalid, "give `command` or `shell`, not both");
+  if (spec->command.empty()) return failed(ErrorCode::invalid, "`command` is missing");
+  return spec;
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,352 @@
+#include "core/lifecycle.h"
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "core/retry.h"
+#include "core/run_directory.h"
+
+namespace reeve {
+namespace {
+
+using Outcome = std::expected<Step, Error>;
+
+// Applies one fact to one job. Each `operator()` is a row of the state table: the states in which
+// the fact makes sense, and what follows.
+class Transition {
+ public:
+  Transition(Job job, const Now& now) : now_(now) { step_.job = std::move(job); }
+
+  Outcome operator()(const fact::Hold& hold) {
+    if (job().state != JobState::queued) return refuse("only a queued job can be held");
+    job().release_at.reset();
+    move_to(JobState::held, hold.actor);
+    return done();
+  }
+
+  Outcome operator()(const fact::Release& release) {
+    if (job().state != JobState::held) return refuse("only a held job can be released");
+    enqueue(release.actor, "");
+    return done();
+  }
+
+  Outcome operator()(const fact::Due&) {
+    if (job().state != JobState::held || !job().release_at) return refuse("it waits for no time");
+    enqueue("timer", "");
+    return done();
+  }
+
+  Outcome operator()(const fact::Cancel& cancel) {
+    if (is_terminal(job().state))
+      return refuse(fmt::format("it has already ended: {}", to_word(job().state)));
+    if (job().state == JobState::finishing) {
+      // Its own result stands, but no further attempt follows.
+      const bool is_first = attempt().stop == StopCause::none;
+      if (is_first) attempt().stop = StopCause::cancel;
+      attempt().cancel_too_late |= is_first;
+      note(is_first ? "cancel_too_late" : "cancel_again", cancel.actor, "");
+      return done();
+    }
+    if (is_waiting(job().state)) {
+      close_before_start(cancel.actor);
+      return done();
+    }
+    attempt().stop_grace = cancel.grace.value_or(job().spec.grace);
+    if (attempt().stop == StopCause::none) {
+      attempt().stop = StopCause::cancel;
+      move_to(JobState::cancelling, cancel.actor);
+    } else {
+      note("cancel_again", cancel.actor, "");
+    }
+    step_.effects.emplace_back(effect::Stop{attempt().stop_grace});
+    return done();
+  }
+
+  Outcome operator()(const fact::Intend& intend) {
+    if (job().state != JobState::queued) return refuse("it is not queued");
+    if (attempt().intent) return refuse("its start is committed already");
+    if (!attempt().open) {
+      const std::int32_t number = attempt().number + 1;
+      attempt() = Attempt{};
+      attempt().number = number;
+      attempt().open = true;
+    }
+    ++attempt().start;
+    attempt().intent = true;
+    attempt().placement.gpus = intend.gpus;
+    return done();
+  }
+
+  Outcome operator()(const fact::Launch&) {
+    if (job().state != JobState::queued || !attempt().intent) return refuse("its start is not committed");
+    attempt().state = JobState::starting;
+    move_to(JobState::starting, "scheduler");
+    step_.effects.emplace_back(effect::Start{});
+    return done();
+  }
+
+  Outcome operator()(const fact::Launched& launched) {
+    if (!attempt().open || !attempt().intent) return refuse("no start is under way");
+    attempt().placement.containment = launched.containment;
+    attempt().placement.cgroup = launched.cgroup;
+    attempt().staging = launched.staging;
+    attempt().log = launched.log;
+    return done();
+  }
+
+  Outcome operator()(const fact::LaunchFailed& failure) {
+    if (!is_active(job().state) || job().state == JobState::finishing)
+      return refuse("no start is under way");
+    ++attempt().launch_failures;
+    attempt().intent = false;
+    if (attempt().stop != StopCause::none) {
+      close_stopped_before_start();
+    } else if (attempt().launch_failures >= limits::launch_tries_max) {
+      attempt().exit = ExitStatus{ExitKind::launch_error, failure.code, false, failure.step, false};
+      close(JobState::failed, Reason::launch_error, "scheduler", describe(*attempt().exit, job().spec));
+    } else {
+      job().release_at =
+          now_.time + limits::launch_wait_first * (1 << (attempt().launch_failures - 1));
+      move_to(JobState::held, "scheduler", "the machine could not start it: " + errno_name(failure.code));
+    }
+    return done();
+  }
+
+  Outcome operator()(const fact::Withdraw&) {
+    if (job().state != JobState::queued || !attempt().intent) return refuse("no start is committed");
+    attempt().intent = false;
+    return done();
+  }
+
+  Outcome operator()(const fact::Started& started) {
+    if (!is_active(job().state)) return refuse("it is not active");
+    attempt().main_pid = started.main_pid;
+    attempt().started = started.at;
+    attempt().started_at = started.at_utc;
+    if (job().state == JobState::starting) {
+      attempt().state = JobState::running;
+      move_to(JobState::running, "keeper", fmt::format("pid {}", started.main_pid));
+    } else {
+      note("started", "keeper", fmt::format("pid {}", started.main_pid));
+    }
+    return done();
+  }
+
+  Outcome operator()(const fact::Exited& exited) {
+    if (!is_active(job().state) || job().state == JobState::finishing)
+      return refuse("its exit is known already");
+    attempt().exit = exited.exit;
+    attempt().ended = exited.at;
+    attempt().ended_at = exited.at_utc;
+    // Known truth: it ended before our first signal reached it, so its own result counts.
+    attempt().cancel_too_late = attempt().stop != StopCause::none && !exited.exit.stopped;
+    move_to(JobState::finishing, "keeper", describe(exited.exit, job().spec));
+    return done();
+  }
+
+  Outcome operator()(const fact::Ended& ended) {
+    if (job().state != JobState::finishing || !attempt().publish_target.empty())
+      return refuse("it is not being finished");
+    attempt().usage = ended.usage;
+    attempt().log_summary = ended.log;
+    attempt().leftovers = ended.leftovers;
+    attempt().kill_stuck = false;
+    if (ended.from_earlier_boot && ended.has_results && is_success()) {
+      close(JobState::lost, Reason::reboot, "recovery",
+            "it ended with exit code 0, but the machine went down before its results were safe; "
+            "what there is of them is kept in " + attempt().staging);
+      return done();
+    }
+    conclude(ended.has_results);
+    return done();
+  }
+
+  Outcome operator()(const fact::KillStuck& stuck) {
+    if (!is_active(job().state)) return refuse("it is not active");
+    attempt().kill_stuck = true;
+    note("kill_stuck", "keeper", fmt::format("{} processes do not end", stuck.processes));
+    return done();
+  }
+
+  Outcome operator()(const fact::TimeLimit&) {
+    if (job().state != JobState::running) return refuse("it is not running");
+    attempt().stop = StopCause::wall_limit;
+    attempt().stop_grace = job().spec.grace;
+    move_to(JobState::timing_out, "timer", "time limit of " + to_text(*job().spec.time_limit));
+    step_.effects.emplace_back(effect::Stop{attempt().stop_grace});
+    return done();
+  }
+
+  Outcome operator()(const fact::Published& published) {
+    if (!is_publishing()) return refuse("it is not being published");
+    attempt().results_dir = published.directory;
+    close(JobState::completed, Reason::none, "publisher", "");
+    return done();
+  }
+
+  Outcome operator()(const fact::PublishClash&) {
+    if (!is_publishing()) return refuse("it is not being published");
+    choose_publish_target();
+    return done();
+  }
+
+  Outcome operator()(const fact::PublishFailed& failure) {
+    if (!is_publishing()) return refuse("it is not being published");
+    close(JobState::failed, Reason::publish_error, "publisher",
+          "it succeeded, but its results could not be put into place: " + failure.error +
+              "; they are kept in " + attempt().staging);
+    return done();
+  }
+
+  Outcome operator()(const fact::KeeperGone& gone) {
+    using Finding = fact::KeeperGone::Finding;
+    if (!attempt().open || is_terminal(job().state)) return refuse("it has ended");
+    if (is_publishing()) return refuse("its end is known");
+    if (gone.finding == Finding::never_started) {
+      attempt().intent = false;
+      if (attempt().stop != StopCause::none)
+        close_stopped_before_start();
+      else if (job().state != JobState::queued)
+        enqueue("recovery", "its start was taken back before the command ran");
+      return done();
+    }
+    if (gone.finding == Finding::swept && attempt().exit) {
+      // The exit was recorded before the keeper vanished, so the result is known.
+      if (job().state != JobState::finishing) move_to(JobState::finishing, "recovery");
+      conclude(true);
+      return done();
+    }
+    attempt().ended = now_.time;
+    attempt().ended_at = now_.utc;
+    const bool rebooted = gone.finding == Finding::rebooted;
+    close(JobState::lost, rebooted ? Reason::reboot : Reason::keeper_died, "recovery",
+          rebooted ? "the machine went down while it ran; nobody can know how it ended"
+                   : "its keeper was killed; what was left of it was ended, and nobody can know "
+                     "how it would have ended");
+    return done();
+  }
+
+ private:
+  Job& job() { return step_.job; }
+  Attempt& attempt() { return step_.job.attempt; }
+  Outcome done() { return std::move(step_); }
+  Outcome refuse(std::string why) const {
+    return failed(ErrorCode::conflict, fmt::format("job {}: {}", step_.job.id.value, why));
+  }
+  bool is_success() {
+    const auto& exit = attempt().exit;
+    return exit && exit->kind == ExitKind::exited && exit->code == 0 && !exit->stopped;
+  }
+  bool is_publishing() {
+    return job().state == JobState::finishing && !attempt().publish_target.empty();
+  }
+
+  void note(std::string kind, std::string actor, std::string detail) {
+    step_.events.push_back({job().id, attempt().number, std::move(kind), std::nullopt, std::nullopt,
+                            Reason::none, std::move(actor), std::move(detail)});
+  }
+
+  void move_to(JobState to, std::string actor, std::string detail = "", Reason reason = Reason::none) {
+    check(!is_terminal(job().state) || to == JobState::queued || to == JobState::held,
+          "a terminal state is left only by a retry");
+    step_.events.push_back({job().id, attempt().number, std::string(to_word(to)), job().state, to,
+                            reason, std::move(actor), std::move(detail)});
+    job().state = to;
+  }
+
+  void enqueue(std::string actor, std::string detail) {
+    job().release_at.reset();
+    job().queued_at = now_.time;
+    if (attempt().open) attempt().state = JobState::queued;
+    move_to(JobState::queued, std::move(actor), std::move(detail));
+  }
+
+  // The verdict on an attempt of which nothing lives any more.
+  void conclude(bool has_results) {
+    const ExitStatus& exit = *attempt().exit;
+    const std::string words = describe(exit, job().spec);
+    if (exit.kind == ExitKind::launch_error) {
+      close(JobState::failed, Reason::launch_error, "keeper", words);
+    } else if (exit.stopped && attempt().stop == StopCause::cancel) {
+      close(JobState::cancelled, Reason::cancelled_by_user, "keeper", "");
+    } else if (exit.stopped && attempt().stop == StopCause::wall_limit) {
+      close(JobState::timeout, Reason::wall_limit, "keeper",
+            "it ran longer than its time limit of " + to_text(*job().spec.time_limit));
+    } else if (exit.kind == ExitKind::signalled || exit.code != 0) {
+      close(JobState::failed,
+            exit.kind == ExitKind::signalled ? Reason::signal : Reason::exit_code, "keeper", words);
+    } else if (has_results) {
+      choose_publish_target();
+    } else {
+      close(JobState::completed, Reason::none, "keeper", "");
+    }
+  }
+
+  void choose_publish_target() {
+    ++attempt().publish_tries;
+    attempt().publish_target = run_directory(job().spec.results_root, job().spec.name,
+                                             attempt().started_at, attempt().publish_tries);
+    step_.effects.emplace_back(effect::Publish{});
+  }
+
+  void close_stopped_before_start() {
+    if (attempt().stop == StopCause::cancel)
+      close(JobState::cancelled, Reason::cancelled_by_user, "scheduler", "");
+    else
+      close(JobState::timeout, Reason::wall_limit, "scheduler", "");
+  }
+
+  // A waiting job that was cancelled. An unused intent is voided by the daemon before it acts on
+  // this (see Dispatcher), so that no keeper of it can exist.
+  void close_before_start(std::string actor) {
+    const std::int32_t ended_attempt = attempt().open ? attempt().number : 0;
+    if (attempt().open) {
+      attempt().state = JobState::cancelled;
+      attempt().reason = Reason::cancelled_by_user;
+      attempt().open = attempt().intent = false;
+    }
+    job().ended_at = now_.utc;
+    job().reason = Reason::cancelled_by_user;
+    move_to(JobState::cancelled, std::move(actor), "before it started", Reason::cancelled_by_user);
+    step_.events.back().attempt = ended_attempt;  // 0: the job ended between two attempts
+  }
+
+  void close(JobState state, Reason reason, std::string actor, std::string error) {
+    check(attempt().open, "an attempt gets one terminal state");
+    attempt().state = state;
+    attempt().reason = reason;
+    attempt().error = error;
+    attempt().open = attempt().intent = false;
+    if (state != JobState::completed) step_.effects.emplace_back(effect::SetAside{});
+    job().reason = reason;
+    job().error = error;
+    job().ended_at = attempt().ended_at.ms != 0 ? attempt().ended_at : now_.utc;
+    move_to(state, std::move(actor), std::move(error), reason);
+    if (const auto wait = next_attempt_in(job())) {
+      job().release_at = now_.time + *wait;
+      move_to(JobState::held, "retry",
+              fmt::format("attempt {} in {}", attempt().number + 1, to_text(*wait)));
+    }
+  }
+
+  Now now_;
+  Step step_;
+};
+
+}  // namespace
+
+Step submit(Job job, const Now& now) {
+  job.submitted_at = now.utc;
+  job.queued_at = now.time;
+  job.state = job.spec.hold ? JobState::held : JobState::queued;
+  Step step{std::move(job), {}, {}};
+  step.events.push_back({step.job.id, 0, "submitted", std::nullopt, step.job.state, Reason::none,
+                         "user", ""});
+  return step;
+}
+
+std::expected<Step, Error> apply(Job job, const Fact& fact, const Now& now) {
+  return std::visit(Transition(std::move(job), now), fact);
+}
+
+}  // namespace reeve

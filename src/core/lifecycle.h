@@ -1,0 +1,159 @@
+#pragma once
+// What may happen to a job, as a pure function: (job, fact, time) → job, events, effects.
+//
+// Every change of a job's state in the whole program goes through `apply`. It has no clock, no
+// I/O and no randomness, so that a simulation can run it by the million.
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "core/job.h"
+
+namespace reeve {
+
+// --- Facts: what happened -----------------------------------------------------------------------
+
+namespace fact {
+
+// A user's wishes; `actor` is who (for the audit trail).
+struct Hold {
+  std::string actor;
+};
+struct Release {
+  std::string actor;
+};
+struct Cancel {
+  std::string actor;
+  std::optional<Duration> grace;  // without: the job's own
+};
+// The time of a held job has come.
+struct Due {};
+// The scheduler wants its start committed; a keeper may be started afterwards.
+struct Intend {
+  std::vector<int> gpus;
+};
+// The scheduler starts it now. Its resources are taken, its start is committed.
+struct Launch {};
+// The engine took the start.
+struct Launched {
+  std::string containment;
+  std::string cgroup;
+  std::string staging;
+  std::string log;
+};
+// The daemon could not even start a keeper; the command has not run.
+struct LaunchFailed {
+  LaunchStep step = LaunchStep::keeper;
+  int code = 0;  // errno
+};
+// A clean stop of the daemon takes an unused intent back.
+struct Withdraw {};
+// The keeper has started the command.
+struct Started {
+  std::int64_t main_pid = 0;
+  Time at;
+  UtcTime at_utc;
+};
+// The main process has ended (or could not be started); others of its tree may live.
+struct Exited {
+  ExitStatus exit;
+  Time at;
+  UtcTime at_utc;
+};
+// Nothing of the attempt lives any more.
+struct Ended {
+  Usage usage;
+  LogSummary log;
+  std::int32_t leftovers = 0;
+  bool has_results = false;  // the staging directory is not empty
+  // The machine went down after this was recorded: what was staged may not have reached the disk.
+  bool from_earlier_boot = false;
+};
+// Some process can't be killed (a hung disk, a broken driver); the keeper goes on trying.
+struct KillStuck {
+  std::int32_t processes = 0;
+};
+struct TimeLimit {};
+// The results are in place, in this directory.
+struct Published {
+  std::string directory;
+};
+// The directory was taken by another job in the same second.
+struct PublishClash {};
+struct PublishFailed {
+  std::string error;
+};
+// The keeper is gone and left no END, its containment was proven empty.
+struct KeeperGone {
+  enum class Finding : std::uint8_t {
+    never_started,  // the permit was not taken, and never can be now
+    swept,          // what was left of it was ended
+    rebooted,       // another boot: everything of it is gone
+  };
+  Finding finding = Finding::swept;
+};
+
+}  // namespace fact
+
+using Fact = std::variant<fact::Hold, fact::Release, fact::Cancel, fact::Due, fact::Intend,
+                          fact::Launch, fact::Launched, fact::LaunchFailed, fact::Withdraw,
+                          fact::Started, fact::Exited, fact::Ended, fact::KillStuck,
+                          fact::TimeLimit, fact::Published, fact::PublishClash,
+                          fact::PublishFailed, fact::KeeperGone>;
+
+// --- Effects: what must be done after the commit ------------------------------------------------
+
+namespace effect {
+
+// Start a keeper for the job's current attempt.
+struct Start {};
+// Ask the keeper to end the tree: SIGTERM, grace, SIGKILL.
+struct Stop {
+  Duration grace{0};
+};
+// Move the staging directory to `Attempt::publish_target`.
+struct Publish {};
+// The attempt published nothing: keep or delete what it staged.
+struct SetAside {};
+
+}  // namespace effect
+
+using Effect = std::variant<effect::Start, effect::Stop, effect::Publish, effect::SetAside>;
+
+// One line of the job's history.
+struct Event {
+  JobId job;
+  std::int32_t attempt = 0;
+  std::string kind;  // the new state's word, or what else happened
+  std::optional<JobState> from;
+  std::optional<JobState> to;
+  Reason reason = Reason::none;
+  std::string actor;  // "user", "scheduler", "keeper", "timer", "recovery", or a name
+  std::string detail;
+};
+
+struct Step {
+  Job job;
+  std::vector<Event> events;
+  std::vector<Effect> effects;
+};
+
+struct Now {
+  Time time;
+  UtcTime utc;
+};
+
+// A new job's first state and event. `job` has id, spec and context.
+[[nodiscard]] Step submit(Job job, const Now& now);
+
+// The outcome of `fact`, or why it is refused (code `conflict`, with a sentence for the user).
+// Facts of the keeper that come late, for an attempt that has ended, are refused, too.
+[[nodiscard]] std::expected<Step, Error> apply(Job job, const Fact& fact, const Now& now);
+
+}  // namespace reeve

@@ -1,0 +1,45 @@
+#pragma once
+// Every bound of the daemon in one place, each with its reason. Those of the keeper are in
+// base/limits.h.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace reeve::limits {
+
+// One submission's words and environment: as much as Linux passes to a program under the usual
+// 8 MiB stack limit is 2 MiB; a larger one must arrive here to be told apart by the kernel.
+inline constexpr std::size_t spec_bytes_max = 8UL << 20;
+// A batch of 100,000 jobs with short commands fits.
+inline constexpr std::size_t frame_bytes_max = 64UL << 20;
+inline constexpr std::size_t batch_jobs_max = 100'000;
+// NAME_MAX is 255; room for "_2" and the like stays.
+inline constexpr std::size_t name_bytes_max = 200;
+inline constexpr std::size_t lock_bytes_max = 200;
+inline constexpr std::size_t key_bytes_max = 200;
+// Clients at a time: a terminal multiplexer full of followers, not a leak.
+inline constexpr std::size_t sessions_max = 512;
+// Replies that one client has not read yet; beyond it the client is disconnected.
+inline constexpr std::size_t session_backlog_bytes_max = 128UL << 20;
+inline constexpr std::int64_t page_rows_max = 1'000'000;
+// Starts that are committed before their resources are free: 8 gave 0.59 of a bare spawn loop's
+// rate where 1 gave 0.45 and 16 gave 0.60; a power cut can cost as many jobs that never ran.
+inline constexpr int starts_ahead_max = 8;
+// A machine that can't start a keeper (no descriptors, no processes) gets this many tries for a
+// job before the job is told to have failed; the waits between them double from the first.
+inline constexpr int launch_tries_max = 5;
+inline constexpr Duration launch_wait_first{200};
+// Facts taken into one transaction; more wait for the next.
+inline constexpr std::size_t commit_facts_max = 4096;
+// Ends wait this long for company, so that one fsync serves several.
+inline constexpr Duration commit_hold{2};
+// Attempts that a retry policy may ask for.
+inline constexpr int retries_max = 100;
+inline constexpr std::int64_t log_bytes_default = 1LL << 30;
+inline constexpr std::int64_t log_bytes_min = 64 << 10;
+inline constexpr Duration grace_default{2000};
+inline constexpr Duration ageing_step{60 * 60 * 1000};
+
+}  // namespace reeve::limits

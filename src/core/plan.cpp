@@ -1,0 +1,93 @@
+#include "core/plan.h"
+
+#include <algorithm>
+#include <queue>
+
+#include "base/check.h"
+
+namespace reeve {
+
+int effective_priority(Priority priority, Time queued_at, Time now) {
+  const auto steps = std::max<std::int64_t>(0, (now - queued_at) / limits::ageing_step);
+  return static_cast<int>(std::min<std::int64_t>(3, static_cast<int>(priority) + steps));
+}
+
+void WaitingJobs::add(JobId id, const Demand& demand, Priority priority, Time queued_at) {
+  const auto lines = lines_.try_emplace(demand).first;
+  const bool added = entries_.emplace(id, Entry{lines, priority, queued_at}).second;
+  check(added, "a job waits once");
+  lines->second[static_cast<std::size_t>(priority)].insert({id, queued_at});
+}
+
+void WaitingJobs::remove(JobId id) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  const auto lines = found->second.demand;
+  lines->second[static_cast<std::size_t>(found->second.priority)].erase({id, {}});
+  entries_.erase(found);
+  if (std::ranges::all_of(lines->second, &Line::empty)) lines_.erase(lines);
+}
+
+std::optional<JobId> WaitingJobs::first_with_lock(const std::string& lock) const {
+  std::optional<JobId> first;
+  for (const auto& [demand, lines] : lines_) {
+    if (demand.lock != lock) continue;
+    for (const Line& line : lines)
+      if (!line.empty() && (!first || line.begin()->id < *first)) first = line.begin()->id;
+  }
+  return first;
+}
+
+WaitingJobs::Choice WaitingJobs::choose(const Resources& resources, Time now,
+                                        std::size_t start_max, std::size_t ahead_max) const {
+  struct Head {
+    int priority;
+    JobId id;
+    const Demand* demand;
+    const Line* line;
+    Line::const_iterator at;
+    bool operator<(const Head& other) const {  // the greatest comes first
+      return priority != other.priority ? priority < other.priority : id > other.id;
+    }
+  };
+  std::priority_queue<Head> heads;
+  const auto push = [&](const Demand& demand, int own, const Line& line, Line::const_iterator at) {
+    if (at == line.end()) return;
+    heads.push({effective_priority(static_cast<Priority>(own), at->queued_at, now), at->id, &demand,
+                &line, at});
+  };
+  for (const auto& [demand, lines] : lines_) {
+    // The machine has shrunk since it was accepted: it waits, and holds nobody up.
+    if (resources.find_impossible(demand)) continue;
+    for (int own = 0; own < 4; ++own)
+      push(demand, own, lines[static_cast<std::size_t>(own)],
+           lines[static_cast<std::size_t>(own)].begin());
+  }
+
+  Choice choice;
+  Resources::Room room(resources);
+  std::set<const Demand*> blocked;
+  while (!heads.empty() && (choice.start.size() < start_max || choice.ahead.size() < ahead_max)) {
+    const Head head = heads.top();
+    heads.pop();
+    if (!head.demand->lock.empty() && room.is_lock_taken(head.demand->lock)) continue;
+    if (!blocked.contains(head.demand)) {
+      if (choice.start.size() < start_max && room.fits(*head.demand)) {
+        choice.start.push_back(head.id);
+        room.subtract(*head.demand);
+      } else {
+        blocked.insert(head.demand);
+        room.subtract(*head.demand);
+      }
+    }
+    if (blocked.contains(head.demand)) {
+      if (choice.ahead.size() >= ahead_max) continue;
+      choice.ahead.push_back(head.id);
+    }
+    const int own = static_cast<int>(entries_.at(head.id).priority);
+    push(*head.demand, own, *head.line, std::next(head.at));
+  }
+  return choice;
+}
+
+}  // namespace reeve

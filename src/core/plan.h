@@ -1,0 +1,64 @@
+#pragma once
+// Which waiting job starts next.
+//
+// Order: effective priority (the job's own, one higher for each hour of waiting), then id. Jobs
+// with equal demands are interchangeable and only the first of them is looked at, so that a
+// decision costs as much as there are different demands, however many jobs wait. A job that does
+// not fit reserves what it needs: nothing behind it may delay it. A job that waits for a lock
+// reserves nothing.
+
+#include <array>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "base/time.h"
+#include "core/job.h"
+#include "core/resources.h"
+
+namespace reeve {
+
+class WaitingJobs {
+ public:
+  // The job must not be in already.
+  void add(JobId id, const Demand& demand, Priority priority, Time queued_at);
+  // Nothing happens when it is not in.
+  void remove(JobId id);
+  [[nodiscard]] bool contains(JobId id) const { return entries_.contains(id); }
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  // The first waiting job that wants this lock.
+  [[nodiscard]] std::optional<JobId> first_with_lock(const std::string& lock) const;
+
+  struct Choice {
+    std::vector<JobId> start;  // these fit now, in order
+    std::vector<JobId> ahead;  // these would come next if something became free
+  };
+  // At most `start_max` starts and `ahead_max` more. Changes nothing.
+  [[nodiscard]] Choice choose(const Resources& resources, Time now, std::size_t start_max,
+                              std::size_t ahead_max) const;
+
+ private:
+  struct Waiting {
+    JobId id;
+    Time queued_at;
+    bool operator<(const Waiting& other) const { return id < other.id; }
+  };
+  // Jobs of one demand and one priority, oldest first.
+  using Line = std::set<Waiting>;
+  struct Entry {
+    std::map<Demand, std::array<Line, 4>>::iterator demand;
+    Priority priority;
+    Time queued_at;
+  };
+
+  std::map<Demand, std::array<Line, 4>> lines_;
+  std::unordered_map<JobId, Entry> entries_;
+};
+
+// The priority with which a job that has waited since `queued_at` competes at `now`, 0 to 3.
+[[nodiscard]] int effective_priority(Priority priority, Time queued_at, Time now);
+
+}  // namespace reeve

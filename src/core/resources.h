@@ -1,0 +1,76 @@
+#pragma once
+// What the machine has, what is in use, and whether a demand fits.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/job.h"
+
+namespace reeve {
+
+struct Capacity {
+  std::int32_t cpus = 1;
+  std::int64_t memory = 0;
+  std::int32_t gpus = 0;
+  std::map<std::string, std::int64_t> counters;
+  std::int32_t jobs_max = 0;  // jobs at a time; 0: no limit of its own
+  bool has_strict_containment = true;  // nothing of an ended attempt can survive
+};
+
+// Counts what running jobs hold. `available` may be asked with a reservation: what jobs at the head
+// of the queue wait for and later ones must leave alone.
+class Resources {
+ public:
+  explicit Resources(Capacity capacity) : capacity_(std::move(capacity)) {}
+
+  [[nodiscard]] const Capacity& capacity() const { return capacity_; }
+
+  // Why `demand` could not be met even by an idle machine; nothing when it could.
+  [[nodiscard]] std::optional<std::string> find_impossible(const Demand& demand) const;
+
+  // Takes the demand for `job` and returns the GPUs that it was given. It must fit.
+  std::vector<int> take(JobId job, const Demand& demand);
+  // Takes exactly these GPUs, for a job that was found running after a restart.
+  void adopt(JobId job, const Demand& demand, const std::vector<int>& gpus);
+  // Gives everything back that `job` holds; nothing if it holds nothing.
+  void give_back(JobId job);
+
+  // The job that holds the lock, if one does.
+  [[nodiscard]] std::optional<JobId> lock_holder(const std::string& lock) const;
+  [[nodiscard]] std::size_t jobs_running() const { return held_.size(); }
+
+  // What is left for further starts in one round of planning.
+  class Room {
+   public:
+    explicit Room(const Resources& resources);
+    [[nodiscard]] bool fits(const Demand& demand) const;
+    [[nodiscard]] bool is_lock_taken(const std::string& lock) const { return locks_.contains(lock); }
+    // Also used to reserve: it may go below zero, and then nothing of that kind fits any more.
+    void subtract(const Demand& demand);
+
+   private:
+    std::int64_t cpus_;
+    std::int64_t memory_;
+    std::int64_t gpus_;
+    std::int64_t jobs_;
+    std::map<std::string, std::int64_t> counters_;
+    std::set<std::string> locks_;
+  };
+
+ private:
+  struct Held {
+    Demand demand;
+    std::vector<int> gpus;
+  };
+
+  Capacity capacity_;
+  std::map<JobId, Held> held_;
+  std::map<std::string, JobId> locks_;
+  std::set<int> gpus_used_;
+};
+
+}  // namespace reeve

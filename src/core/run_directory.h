@@ -1,0 +1,19 @@
+#pragma once
+// Where results go: names only, no file system.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/time.h"
+
+namespace reeve {
+
+// "<root>/2026-11-22_09-30-00/<name>", and "…/<name>_2" for the second try when that is taken.
+[[nodiscard]] std::string run_directory(std::string_view root, std::string_view name,
+                                        UtcTime started, std::int32_t attempt_to_place);
+// Below the root, so that one rename publishes it: "<root>/.staging/12.1".
+[[nodiscard]] std::string staging_directory(std::string_view root, const AttemptKey& key);
+
+}  // namespace reeve

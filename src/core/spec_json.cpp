@@ -1,0 +1,30 @@
+#include "core/spec_json.h"
+
+#include <boost/describe/class.hpp>
+#include <boost/describe/enum.hpp>
+#include <boost/describe/enum_to_string.hpp>
+
+#include "base/json.h"
+
+namespace reeve {
+
+BOOST_DESCRIBE_ENUM(Priority, low, normal, high, critical)
+BOOST_DESCRIBE_ENUM(OnBusy, wait, reject)
+BOOST_DESCRIBE_ENUM(Staging, keep, discard)
+BOOST_DESCRIBE_ENUM(ContainmentWish, any, strict)
+BOOST_DESCRIBE_STRUCT(RetryPolicy, (), (retries, on_lost))
+BOOST_DESCRIBE_STRUCT(Demand, (), (cpus, memory, gpus, counters, lock))
+BOOST_DESCRIBE_STRUCT(JobSpec, (),
+                      (name, command, directory, priority, demand, on_busy, hold, time_limit, grace,
+                       retry, log_max, results_root, staging, containment, stdin_file, environment, secrets,
+                       idempotency_key))
+
+boost::json::value spec_to_json(const JobSpec& spec) { return encode_json(spec); }
+
+Result<JobSpec> spec_from_json(const boost::json::value& value) {
+  JobSpec spec;
+  if (auto result = decode_json(value, spec, ""); !result) return std::unexpected(result.error());
+  return spec;
+}
+
+}  // namespace reeve

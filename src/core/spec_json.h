@@ -1,0 +1,15 @@
+#pragma once
+// A job's specification as JSON: on the wire and in the database.
+
+#include <boost/json/value.hpp>
+
+#include "base/result.h"
+#include "core/job.h"
+
+namespace reeve {
+
+[[nodiscard]] boost::json::value spec_to_json(const JobSpec& spec);
+// Unknown keys and wrong types are refused with code `invalid`; meaning is checked by find_fault.
+[[nodiscard]] Result<JobSpec> spec_from_json(const boost::json::value& value);
+
+}  // namespace reeve

@@ -1,0 +1,142 @@
+#include "daemon/config.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <toml++/toml.h>
+
+#include "base/text.h"
+
+namespace reeve {
+namespace {
+
+// A reader of one table: known keys with what to do with their value, which says what it expected
+// when it can't take it.
+using Take = std::function<const char*(const toml::node&)>;
+
+std::unexpected<Error> fault(const std::string& path, const toml::source_region& where,
+                             const std::string& what) {
+  return failed(ErrorCode::invalid, fmt::format("{}:{}:{}: {}", path, where.begin.line,
+                                                where.begin.column, what));
+}
+
+Result<void> read_table(const toml::table& table, const std::string& path,
+                        const std::map<std::string, Take>& keys) {
+  for (const auto& [key, node] : table) {
+    const std::string name(key.str());
+    const auto known = keys.find(name);
+    if (known == keys.end()) {
+      std::vector<std::string_view> names;
+      for (const auto& [candidate, take] : keys) names.push_back(candidate);
+      const auto near = nearest(name, names);
+      return fault(path, key.source(),
+                   fmt::format("unknown key `{}`{}", name,
+                               near ? fmt::format("; did you mean `{}`?", *near) : ""));
+    }
+    if (const char* expected = known->second(node))
+      return fault(path, node.source(), fmt::format("`{}`: expected {}", name, expected));
+  }
+  return {};
+}
+
+template <typename T>
+Take count_into(T& out, std::int64_t least) {
+  return [&out, least](const toml::node& node) -> const char* {
+    const auto value = node.value_exact<std::int64_t>();
+    if (!value || *value < least || *value > 1'000'000) return "a whole number";
+    out = static_cast<T>(*value);
+    return nullptr;
+  };
+}
+
+Take size_into(std::int64_t& out) {
+  return [&out](const toml::node& node) -> const char* {
+    const auto text = node.value_exact<std::string>();
+    const auto size = text ? parse_size(*text) : node.value_exact<std::int64_t>();
+    if (!size || *size < 0) return "a size such as \"4GB\"";
+    out = *size;
+    return nullptr;
+  };
+}
+
+Take counters_into(std::map<std::string, std::int64_t>& out) {
+  return [&out](const toml::node& node) -> const char* {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return "a table of names and amounts";
+    for (const auto& [key, amount] : *table) {
+      const auto value = amount.value_exact<std::int64_t>();
+      if (!value || *value < 0) return "a table of names and amounts";
+      out[std::string(key.str())] = *value;
+    }
+    return nullptr;
+  };
+}
+
+Take path_into(std::string& out) {
+  return [&out](const toml::node& node) -> const char* {
+    const auto text = node.value_exact<std::string>();
+    if (!text || !text->starts_with('/')) return "an absolute path";
+    out = *text;
+    while (out.size() > 1 && out.ends_with('/')) out.pop_back();
+    return nullptr;
+  };
+}
+
+// A nested table with its own keys; its own error carries the place.
+Take table_into(const std::string& path, std::map<std::string, Take> keys, Result<void>& result) {
+  return [&path, keys = std::move(keys), &result](const toml::node& node) -> const char* {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return "a table";
+    if (auto read = read_table(*table, path, keys); !read && result) result = read;
+    return nullptr;
+  };
+}
+
+}  // namespace
+
+Capacity detect_capacity() {
+  Capacity capacity;
+  cpu_set_t cpus;
+  capacity.cpus = ::sched_getaffinity(0, sizeof cpus, &cpus) == 0
+                      ? CPU_COUNT(&cpus)
+                      : static_cast<std::int32_t>(::sysconf(_SC_NPROCESSORS_ONLN));
+  capacity.memory = static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
+  std::error_code error;
+  while (std::filesystem::exists("/dev/nvidia" + std::to_string(capacity.gpus), error))
+    ++capacity.gpus;
+  return capacity;
+}
+
+Result<Config> load_config(const std::string& path) {
+  Config config;
+  config.capacity = detect_capacity();
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return config;
+  toml::table table;
+  try {
+    table = toml::parse_file(path);
+  } catch (const toml::parse_error& parse_error) {
+    return fault(path, parse_error.source(), std::string(parse_error.description()));
+  }
+  Result<void> nested;
+  Capacity& capacity = config.capacity;
+  const auto read = read_table(
+      table, path,
+      {{"capacity", table_into(path,
+                               {{"cpus", count_into(capacity.cpus, 1)},
+                                {"memory", size_into(capacity.memory)},
+                                {"gpus", count_into(capacity.gpus, 0)},
+                                {"counters", counters_into(capacity.counters)}},
+                               nested)},
+       {"queue", table_into(path, {{"jobs_max", count_into(capacity.jobs_max, 0)}}, nested)},
+       {"results", table_into(path, {{"root", path_into(config.results_root)}}, nested)}});
+  if (!read) return std::unexpected(read.error());
+  if (!nested) return std::unexpected(nested.error());
+  return config;
+}
+
+}  // namespace reeve

@@ -1,0 +1,30 @@
+#pragma once
+// config.toml: what the daemon may use, and defaults for jobs.
+//
+//   [capacity]                     [queue]              [results]
+//   cpus = 8                       jobs_max = 1         root = "/data/results"
+//   memory = "32GB"
+//   gpus = 1
+//   [capacity.counters]
+//   licence = 2
+
+#include <string>
+
+#include "base/result.h"
+#include "core/resources.h"
+
+namespace reeve {
+
+struct Config {
+  Capacity capacity;         // what is not configured is what the machine has
+  std::string results_root;  // empty: below the state directory
+};
+
+// The machine's own capacity: usable CPUs (affinity), memory, NVIDIA devices.
+[[nodiscard]] Capacity detect_capacity();
+
+// Reads the file; a missing one gives the defaults. Errors name line, column, what was expected and
+// the nearest known key.
+[[nodiscard]] Result<Config> load_config(const std::string& path);
+
+}  // namespace reeve

@@ -1,0 +1,26 @@
+#pragma once
+// `reeve daemon run`: the process that decides and remembers.
+
+#include <optional>
+#include <string>
+
+#include "api/paths.h"
+#include "base/result.h"
+
+namespace reeve {
+
+struct DaemonOptions {
+  Paths paths;
+  std::string keeper_program;
+  bool use_cgroups = true;
+  // Where "ready\n" is written once clients can connect, or the sentence that says why not; closed
+  // afterwards. Nothing: messages go to stderr.
+  std::optional<int> ready_fd;
+  bool log_to_stderr = false;
+};
+
+// Runs until it is asked to stop (stopDaemon, SIGTERM, SIGINT). Jobs go on afterwards. Returns the
+// exit code of the process: 0, 75 when another daemon holds the state directory, else 1.
+int run_daemon(const DaemonOptions& options);
+
+}  // namespace reeve

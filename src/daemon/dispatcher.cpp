@@ -1,0 +1,362 @@
+#include "daemon/dispatcher.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "core/run_directory.h"
+
+namespace reeve {
+namespace {
+
+// Enough for one round; what is left starts in the next.
+constexpr std::size_t starts_per_round_max = 64;
+// Ends within this time say that slots turn over fast, and that the next starts are worth
+// committing ahead.
+constexpr Duration recent{100};
+
+}  // namespace
+
+Dispatcher::Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity)
+    : store_(store), engine_(engine), output_(output), resources_(std::move(capacity)) {}
+
+Result<void> Dispatcher::check_spec(const JobSpec& spec) const {
+  if (const auto fault = find_fault(spec)) return failed(ErrorCode::invalid, *fault);
+  if (const auto impossible = resources_.find_impossible(spec.demand))
+    return failed(ErrorCode::invalid, "it can never start: " + *impossible);
+  if (spec.containment == ContainmentWish::strict && !resources_.capacity().has_strict_containment)
+    return failed(ErrorCode::invalid,
+                  "it asks for strict containment, and this machine offers a weak one only (see "
+                  "`reeve daemon status`)");
+  if (spec.on_busy == OnBusy::reject) {
+    auto holder = resources_.lock_holder(spec.demand.lock);
+    if (!holder) holder = waiting_.first_with_lock(spec.demand.lock);
+    if (holder)
+      return failed(ErrorCode::busy, fmt::format("the lock `{}` is held by job {}",
+                                                 spec.demand.lock, holder->value));
+  }
+  return {};
+}
+
+Result<std::optional<JobId>> Dispatcher::find_by_key(const std::string& key) {
+  if (key.empty()) return std::nullopt;
+  if (const auto fresh = new_keys_.find(key); fresh != new_keys_.end()) return fresh->second;
+  return store_.find_by_key(key);
+}
+
+Result<std::vector<JobId>> Dispatcher::submit(Submission submission, const Now& now) {
+  if (submission.jobs.size() > limits::batch_jobs_max)
+    return failed(ErrorCode::too_large, fmt::format("a batch has at most {} jobs",
+                                                    limits::batch_jobs_max));
+  // Everything is checked before anything changes: all or none.
+  std::vector<std::optional<JobId>> known;
+  for (std::size_t i = 0; i < submission.jobs.size(); ++i) {
+    const JobSpec& spec = submission.jobs[i];
+    const auto found = find_by_key(spec.idempotency_key);
+    if (!found) return std::unexpected(found.error());
+    known.push_back(*found);
+    if (*found) continue;
+    if (auto checked = check_spec(spec); !checked)
+      return submission.jobs.size() == 1
+                 ? std::unexpected(checked.error())
+                 : failed(checked.error(), fmt::format("job {} of the batch", i + 1));
+  }
+  std::vector<JobId> ids;
+  std::vector<JobId> fresh;
+  for (std::size_t i = 0; i < submission.jobs.size(); ++i) {
+    JobSpec& spec = submission.jobs[i];
+    if (!known[i] && !spec.idempotency_key.empty())  // twice in one batch
+      if (const auto twin = new_keys_.find(spec.idempotency_key); twin != new_keys_.end())
+        known[i] = twin->second;
+    if (known[i]) {
+      ids.push_back(*known[i]);
+      continue;
+    }
+    Job job;
+    job.id = last_id_ = {last_id_.value + 1};
+    job.spec = std::move(spec);
+    if (!job.spec.idempotency_key.empty()) new_keys_[job.spec.idempotency_key] = job.id;
+    Step step = reeve::submit(std::move(job), now);
+    const JobId id = step.job.id;
+    if (step.job.state == JobState::queued)
+      waiting_.add(id, step.job.spec.demand, step.job.spec.priority, step.job.queued_at);
+    for (Event& event : step.events) events_.emplace_back(std::move(event), now);
+    Entry& entry = jobs_[id];
+    entry.job = std::move(step.job);
+    entry.is_new = true;
+    changed_.push_back(id);
+    ids.push_back(id);
+    fresh.push_back(id);
+  }
+  if (!fresh.empty()) contexts_.emplace_back(std::move(submission.context), std::move(fresh));
+  plan_needed_ = true;
+  return ids;
+}
+
+Result<Dispatcher::Entry*> Dispatcher::check_out(JobId id) {
+  if (const auto found = jobs_.find(id); found != jobs_.end()) return &found->second;
+  auto loaded = store_.load(id);
+  if (!loaded) return std::unexpected(loaded.error());
+  if (!*loaded) return failed(ErrorCode::not_found, fmt::format("there is no job {}", id.value));
+  Entry& entry = jobs_[id];
+  entry.job = std::move(**loaded);
+  entry.intent_durable = entry.job.attempt.intent;
+  return &entry;
+}
+
+Result<void> Dispatcher::change(JobId id, const Fact& wish, const Now& now) {
+  auto entry = check_out(id);
+  if (!entry) return std::unexpected(entry.error());
+  auto stepped = step(**entry, wish, now);
+  if (!stepped && !(*entry)->job_dirty && !is_active((*entry)->job.state) &&
+      !(*entry)->job.attempt.intent && !(*entry)->is_new)
+    jobs_.erase(id);
+  return stepped;
+}
+
+Result<void> Dispatcher::signal(JobId id, int number) {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end() || !is_active(found->second.job.state) ||
+      found->second.job.state == JobState::finishing)
+    return failed(ErrorCode::conflict, fmt::format("job {} is not running", id.value));
+  return engine_.signal(found->second.job.key(), number);
+}
+
+Result<void> Dispatcher::remove(JobId id) {
+  auto entry = check_out(id);
+  if (!entry) return std::unexpected(entry.error());
+  if (!is_terminal((*entry)->job.state))
+    return failed(ErrorCode::conflict,
+                  fmt::format("job {} is {}; cancel it first", id.value,
+                              to_word((*entry)->job.state)));
+  if (!(*entry)->job_dirty && !(*entry)->is_new) {
+    removed_.push_back(std::move((*entry)->job));
+    jobs_.erase(id);
+    return {};
+  }
+  return failed(ErrorCode::conflict, fmt::format("job {} has just ended; try again", id.value));
+}
+
+void Dispatcher::when_committed(std::function<void(const Result<void>&)> then) {
+  callbacks_.push_back(std::move(then));
+}
+
+// Applies a fact and keeps every index in line with the job. With `act` false, effects are
+// dropped: recovery finds done what they would do.
+Result<void> Dispatcher::step(Entry& entry, const Fact& fact, const Now& now, bool act) {
+  const bool was_open = entry.job.attempt.open;
+  auto applied = apply(entry.job, fact, now);
+  if (!applied) return std::unexpected(applied.error());
+  const Job before = std::exchange(entry.job, std::move(applied->job));
+  if (!entry.job_dirty && !entry.is_new) changed_.push_back(entry.job.id);
+  entry.job_dirty = true;
+  entry.attempt_dirty |= was_open || entry.job.attempt.open;
+  if (!entry.job.attempt.intent) entry.intent_durable = false;
+  for (Event& event : applied->events) events_.emplace_back(std::move(event), now);
+  if (act)
+    for (Effect& effect : applied->effects) effects_.emplace_back(entry.job.id, std::move(effect));
+  follow(before, entry, fact);
+  return {};
+}
+
+void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact) {
+  const Job& job = entry.job;
+  const bool was_queued = before.state == JobState::queued;
+  const bool is_queued = job.state == JobState::queued;
+  if (was_queued && !is_queued) waiting_.remove(job.id);
+  if (!was_queued && is_queued)
+    waiting_.add(job.id, job.spec.demand, job.spec.priority, job.queued_at);
+  // Nothing lives any more: others may have its resources while it is still being published.
+  if ((is_active(before.state) && !is_active(job.state)) || std::holds_alternative<fact::Ended>(fact))
+    resources_.give_back(job.id);
+  if (before.attempt.open && !job.attempt.open) ended_.push_back(before.key());
+  if (job.state == JobState::held)
+    schedule(job.id, job.release_at);
+  else if (job.state == JobState::running && job.spec.time_limit)
+    schedule(job.id, job.attempt.started + *job.spec.time_limit);
+  else
+    schedule(job.id, std::nullopt);
+  plan_needed_ |= is_queued || (before.state != job.state) ||
+                  std::holds_alternative<fact::Ended>(fact);
+}
+
+void Dispatcher::schedule(JobId id, std::optional<Time> at) {
+  if (const auto old = timer_of_.find(id); old != timer_of_.end()) {
+    timers_.erase({old->second, id});
+    timer_of_.erase(old);
+  }
+  if (!at) return;
+  timers_.emplace(*at, id);
+  timer_of_[id] = *at;
+}
+
+void Dispatcher::advance(const Now& now) {
+  if (degraded_) {
+    if (now.time < retry_at_) return;
+    retry_at_ = now.time + Duration(1000);
+    if (auto loaded = load(now); !loaded) return;
+    if (!has_uncommitted()) degraded_.reset();
+    return;  // otherwise the next commit tells whether the disk takes writes again
+  }
+  for (const Observed& observed : engine_.observe()) observe(observed, now);
+  if (auto cursor = engine_.cursor(); cursor != cursor_) {
+    cursor_ = std::move(cursor);
+    cursor_dirty_ = true;
+  }
+  for (PublishOutcome& outcome : output_.collect()) {
+    using Kind = PublishOutcome::Kind;
+    if (outcome.kind == Kind::published)
+      observe({outcome.key, fact::Published{std::move(outcome.text)}}, now);
+    else if (outcome.kind == Kind::taken)
+      observe({outcome.key, fact::PublishClash{}}, now);
+    else
+      observe({outcome.key, fact::PublishFailed{std::move(outcome.text)}}, now);
+  }
+  fire_timers(now);
+  plan(now);
+  if (has_uncommitted() && !dirty_since_) dirty_since_ = now.time;
+}
+
+void Dispatcher::observe(const Observed& observed, const Now& now) {
+  const auto found = jobs_.find(observed.key.job);
+  // A job that is not in memory has no start under way; the fact is of an older one.
+  if (found == jobs_.end() || found->second.job.key() != observed.key) return;
+  Entry& entry = found->second;
+  if (entry.job.state == JobState::queued && entry.job.attempt.intent) {
+    // Launched by a daemon that died before it could write so.
+    resources_.adopt(entry.job.id, entry.job.spec.demand, entry.job.attempt.placement.gpus);
+    check(step(entry, fact::Launch{}, now, false).has_value(), "an intent can be launched");
+  }
+  if (const auto* ended = std::get_if<fact::Ended>(&observed.fact))
+    observe_ended(entry, *ended, now);
+  else
+    // What core refuses here is late (the attempt has ended) and changes nothing.
+    (void)step(entry, observed.fact, now);
+}
+
+void Dispatcher::observe_ended(Entry& entry, fact::Ended ended, const Now& now) {
+  ended.has_results = output_.has_results(entry.job);
+  if (!step(entry, ended, now)) return;
+  recent_ends_.push_back(now.time);
+  if (recent_ends_.size() > static_cast<std::size_t>(limits::starts_ahead_max))
+    recent_ends_.pop_front();
+}
+
+void Dispatcher::fire_timers(const Now& now) {
+  while (!timers_.empty() && timers_.begin()->first <= now.time) {
+    const JobId id = timers_.begin()->second;
+    schedule(id, std::nullopt);
+    auto entry = check_out(id);
+    if (!entry) continue;
+    const bool held = (*entry)->job.state == JobState::held;
+    (void)step(**entry, held ? Fact(fact::Due{}) : Fact(fact::TimeLimit{}), now);
+  }
+}
+
+std::size_t Dispatcher::starts_ahead(const Now& now) const {
+  const auto fresh = std::ranges::count_if(
+      recent_ends_, [&](Time ended) { return now.time - ended <= recent; });
+  return static_cast<std::size_t>(fresh);
+}
+
+void Dispatcher::plan(const Now& now) {
+  if (!starting_ || !std::exchange(plan_needed_, false)) return;
+  const auto choice = waiting_.choose(resources_, now.time, starts_per_round_max, starts_ahead(now));
+  if (choice.start.size() == starts_per_round_max) plan_needed_ = true;
+  for (const JobId id : choice.start) {
+    auto checked_out = check_out(id);
+    if (!checked_out) continue;
+    Entry& entry = **checked_out;
+    // The end of its last attempt must reach the disk before the next one opens.
+    if (entry.attempt_dirty && !entry.job.attempt.open) {
+      plan_needed_ = true;
+      continue;
+    }
+    launch(entry, now);
+  }
+  for (const JobId id : choice.ahead) {
+    auto checked_out = check_out(id);
+    if (!checked_out) continue;
+    Entry& entry = **checked_out;
+    const Attempt& attempt = entry.job.attempt;
+    // GPUs are chosen when they are free, and that choice must be on disk before the start.
+    if (attempt.intent || entry.job.spec.demand.gpus > 0 || (entry.attempt_dirty && !attempt.open))
+      continue;
+    (void)step(entry, fact::Intend{}, now);
+  }
+}
+
+void Dispatcher::launch(Entry& entry, const Now& now) {
+  const auto gpus = resources_.take(entry.job.id, entry.job.spec.demand);
+  if (!entry.job.attempt.intent)
+    check(step(entry, fact::Intend{gpus}, now).has_value(), "a queued job can be intended");
+  const bool may_act_now = entry.intent_durable;
+  check(step(entry, fact::Launch{}, now, !may_act_now).has_value(), "an intent can be launched");
+  if (may_act_now) start(entry, now);
+}
+
+void Dispatcher::act(JobId id, const Effect& effect, const Now& now) {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return;
+  Entry& entry = found->second;
+  if (std::holds_alternative<effect::Start>(effect)) {
+    start(entry, now);
+  } else if (const auto* stop = std::get_if<effect::Stop>(&effect)) {
+    engine_.stop(entry.job.key(), stop->grace);
+  } else if (std::holds_alternative<effect::Publish>(effect)) {
+    output_.publish(entry.job);
+  } else if (!entry.job.attempt.staging.empty()) {
+    output_.set_aside(entry.job);
+  }
+}
+
+void Dispatcher::start(Entry& entry, const Now& now) {
+  auto staging = output_.prepare(entry.job);
+  if (!staging) {
+    (void)step(entry, fact::LaunchFailed{LaunchStep::staging, staging.error().code}, now);
+    return;
+  }
+  auto context = store_.context(entry.job.context);
+  if (!context) {
+    (void)step(entry, fact::LaunchFailed{LaunchStep::keeper, EIO}, now);
+    return;
+  }
+  auto launched = engine_.start({entry.job.key(), entry.job.spec, std::move(*context),
+                                 entry.job.attempt.placement.gpus, *staging});
+  if (!launched) {
+    (void)step(entry, fact::LaunchFailed{LaunchStep::keeper, launched.error().code}, now);
+    return;
+  }
+  launched->staging = *staging;
+  (void)step(entry, *launched, now);
+}
+
+std::optional<Time> Dispatcher::next_wakeup() const {
+  if (degraded_) return retry_at_;
+  if (plan_needed_ && starting_) return Time{0};
+  if (timers_.empty()) return std::nullopt;
+  return timers_.begin()->first;
+}
+
+void Dispatcher::withdraw_intents(const Now& now) {
+  for (auto& [id, entry] : jobs_)
+    if (entry.job.state == JobState::queued && entry.job.attempt.intent)
+      (void)step(entry, fact::Withdraw{}, now);
+}
+
+Result<std::optional<Job>> Dispatcher::find(JobId id) {
+  if (const auto found = jobs_.find(id); found != jobs_.end()) return found->second.job;
+  return store_.load(id);
+}
+
+std::vector<JobId> Dispatcher::active() const {
+  std::vector<JobId> ids;
+  for (const auto& [id, entry] : jobs_)
+    if (is_active(entry.job.state)) ids.push_back(id);
+  std::ranges::sort(ids);
+  return ids;
+}
+
+}  // namespace reeve

@@ -1,0 +1,143 @@
+#pragma once
+// The one owner of all jobs' states: takes wishes and facts, lets `core` decide, commits, and only
+// then acts and answers.
+//
+// Called from one thread. Between two commits it collects; `commit` writes everything of the batch
+// in one transaction. When a commit fails, memory is thrown away and built again from the disk, as
+// after a crash; whoever waited for the batch gets the error.
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "core/lifecycle.h"
+#include "core/plan.h"
+#include "core/resources.h"
+#include "engine/engine.h"
+#include "output/output.h"
+#include "store/store.h"
+
+namespace reeve {
+
+struct Submission {
+  std::string context;  // environment and limits of the submitter, see engine/local/context.h
+  std::vector<JobSpec> jobs;
+};
+
+class Dispatcher {
+ public:
+  // `engine` and `output` live longer. Call `recover` before anything else.
+  Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity);
+
+  // Loads the state and finds out what became of everything that was active.
+  [[nodiscard]] Result<void> recover(const Now& now);
+
+  // --- wishes of users; durable and answerable after the next commit ---
+  // All or none. A known idempotency key gives the job that has it.
+  [[nodiscard]] Result<std::vector<JobId>> submit(Submission submission, const Now& now);
+  [[nodiscard]] Result<void> change(JobId id, const Fact& wish, const Now& now);
+  [[nodiscard]] Result<void> signal(JobId id, int number);
+  // Forgets an ended job and deletes its log. Its results stay.
+  [[nodiscard]] Result<void> remove(JobId id);
+  // Runs `then` after the batch is on disk, or with the error that kept it from getting there.
+  void when_committed(std::function<void(const Result<void>&)> then);
+
+  // --- the loop ---
+  // Takes what engine and output have observed and starts what can be started.
+  void advance(const Now& now);
+  // When the batch should be committed: at once when somebody waits for it or a free slot does,
+  // else a little later, so that ends find company. Nothing when there is nothing to commit.
+  [[nodiscard]] std::optional<Time> commit_due() const;
+  void commit(const Now& now);
+  // When `advance` must be called again at the latest, even if nothing is observed.
+  [[nodiscard]] std::optional<Time> next_wakeup() const;
+  // Nothing starts any more; what runs goes on.
+  void stop_starting() { starting_ = false; }
+  // Takes back committed starts that were not used (a clean stop).
+  void withdraw_intents(const Now& now);
+
+  // --- questions ---
+  // As the last commit left it, plus what is known since.
+  [[nodiscard]] Result<std::optional<Job>> find(JobId id);
+  [[nodiscard]] std::size_t jobs_waiting() const { return waiting_.size(); }
+  [[nodiscard]] std::vector<JobId> active() const;
+  [[nodiscard]] const Resources& resources() const { return resources_; }
+  // What the last commit failed of; nothing while all is well.
+  [[nodiscard]] const std::optional<Error>& degraded() const { return degraded_; }
+
+  // What is stored as the clock's stamp with each commit; without it none is.
+  std::function<std::string(Time)> stamp;
+  // Called after each commit with the jobs that it changed.
+  std::function<void(const std::vector<Job>&)> on_changed;
+
+ private:
+  struct Entry {
+    Job job;
+    bool is_new = false;
+    bool job_dirty = false;
+    bool attempt_dirty = false;
+    bool intent_durable = false;
+  };
+
+  Result<Entry*> check_out(JobId id);
+  Result<void> step(Entry& entry, const Fact& fact, const Now& now, bool act = true);
+  void follow(const Job& before, Entry& entry, const Fact& fact);
+  void schedule(JobId id, std::optional<Time> at);
+  void observe(const Observed& observed, const Now& now);
+  void observe_ended(Entry& entry, fact::Ended ended, const Now& now);
+  void fire_timers(const Now& now);
+  void plan(const Now& now);
+  void launch(Entry& entry, const Now& now);
+  std::size_t starts_ahead(const Now& now) const;
+  void act(JobId id, const Effect& effect, const Now& now);
+  void start(Entry& entry, const Now& now);
+  Result<void> check_spec(const JobSpec& spec) const;
+  Result<std::optional<JobId>> find_by_key(const std::string& key);
+  Result<void> load(const Now& now);
+  void recover_attempt(JobId id, const Now& now);
+  [[nodiscard]] bool has_uncommitted() const;
+  void drop_batch();
+  void write_batch(const Now& now);
+  void finish_batch(const Now& now);
+  void abandon_batch(const Error& error, const Now& now);
+
+  Store& store_;
+  Engine& engine_;
+  Output& output_;
+  Resources resources_;
+  WaitingJobs waiting_;
+  JobId last_id_;
+
+  // Jobs that are active, have an intent, or were changed since the last commit.
+  std::unordered_map<JobId, Entry> jobs_;
+  std::set<std::pair<Time, JobId>> timers_;
+  std::unordered_map<JobId, Time> timer_of_;
+  std::deque<Time> recent_ends_;
+  bool plan_needed_ = true;
+  bool starting_ = true;
+
+  // The batch.
+  std::vector<JobId> changed_;  // in order of their first change
+  std::vector<std::pair<Event, Now>> events_;
+  std::vector<std::pair<JobId, Effect>> effects_;
+  std::vector<std::function<void(const Result<void>&)>> callbacks_;
+  std::vector<std::pair<std::string, std::vector<JobId>>> contexts_;
+  std::unordered_map<std::string, JobId> new_keys_;
+  std::vector<Job> removed_;
+  std::vector<AttemptKey> ended_;
+  std::string cursor_;
+  bool cursor_dirty_ = false;
+  std::optional<Time> dirty_since_;
+
+  std::optional<Error> degraded_;
+  Time retry_at_;
+};
+
+}  // namespace reeve

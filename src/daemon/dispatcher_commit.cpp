@@ -1,0 +1,187 @@
+// Dispatcher, second half: one transaction for each batch, and recovery.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "daemon/dispatcher.h"
+
+namespace reeve {
+
+bool Dispatcher::has_uncommitted() const {
+  return !changed_.empty() || !events_.empty() || !callbacks_.empty() || !removed_.empty() ||
+         cursor_dirty_;
+}
+
+std::optional<Time> Dispatcher::commit_due() const {
+  if (!has_uncommitted()) return std::nullopt;
+  if (!callbacks_.empty()) return Time{0};
+  if (degraded_) return retry_at_;
+  const bool is_urgent = !effects_.empty() || !removed_.empty() ||
+                         changed_.size() >= limits::commit_facts_max;
+  return is_urgent || !dirty_since_ ? Time{0} : *dirty_since_ + limits::commit_hold;
+}
+
+void Dispatcher::write_batch(const Now& now) {
+  for (auto& [context, ids] : contexts_) {
+    const std::int64_t row = store_.put_context(context);
+    for (const JobId id : ids) jobs_.at(id).job.context = row;
+  }
+  for (const JobId id : changed_) {
+    const Entry& entry = jobs_.at(id);
+    if (entry.is_new) store_.insert(entry.job);
+    if (entry.job_dirty) store_.save(entry.job);
+    if (entry.attempt_dirty) store_.save_attempt(entry.job);
+  }
+  for (const auto& [event, at] : events_) store_.append(event, at);
+  for (const Job& job : removed_) store_.remove(job.id);
+  if (cursor_dirty_) store_.set_meta("engine_cursor", cursor_);
+  if (stamp) store_.set_meta("clock", stamp(now.time));
+}
+
+void Dispatcher::commit(const Now& now) {
+  if (!has_uncommitted()) return;
+  if (auto committed = store_.transact([&] { write_batch(now); }); !committed)
+    abandon_batch(committed.error(), now);
+  else
+    finish_batch(now);
+}
+
+void Dispatcher::finish_batch(const Now& now) {
+  std::vector<Job> changed;
+  for (const JobId id : std::exchange(changed_, {})) {
+    Entry& entry = jobs_.at(id);
+    entry.is_new = entry.job_dirty = entry.attempt_dirty = false;
+    entry.intent_durable = entry.job.attempt.intent;
+    changed.push_back(entry.job);
+  }
+  events_.clear();
+  contexts_.clear();
+  new_keys_.clear();
+  cursor_dirty_ = false;
+  dirty_since_.reset();
+  degraded_.reset();
+  // Effects may change jobs again; what they change belongs to the next batch.
+  for (const auto& [id, effect] : std::exchange(effects_, {})) act(id, effect, now);
+  for (const AttemptKey& key : std::exchange(ended_, {})) engine_.forget(key);
+  for (const Job& job : std::exchange(removed_, {}))
+    if (!job.attempt.log.empty()) {
+      ::unlink(job.attempt.log.c_str());
+      ::unlink((job.attempt.log + ".idx").c_str());
+    }
+  for (const auto& then : std::exchange(callbacks_, {})) then({});
+  for (const Job& job : changed) {
+    const auto found = jobs_.find(job.id);
+    if (found == jobs_.end()) continue;
+    const Entry& entry = found->second;
+    if (!entry.job_dirty && !is_active(entry.job.state) && !entry.job.attempt.intent)
+      jobs_.erase(found);
+  }
+  if (on_changed) on_changed(changed);
+}
+
+// Memory is ahead of the disk: it goes, and the disk is read again, as after a crash. Facts are
+// read again, too, since their cursor was not committed.
+void Dispatcher::abandon_batch(const Error& error, const Now& now) {
+  const auto callbacks = std::exchange(callbacks_, {});
+  degraded_ = error;
+  retry_at_ = now.time + Duration(1000);
+  const Result<void> outcome = std::unexpected(error);
+  for (const auto& then : callbacks) then(outcome);
+  if (auto loaded = load(now); !loaded) degraded_ = loaded.error();
+}
+
+Result<void> Dispatcher::recover(const Now& now) { return load(now); }
+
+void Dispatcher::drop_batch() {
+  changed_.clear();
+  events_.clear();
+  effects_.clear();
+  contexts_.clear();
+  new_keys_.clear();
+  removed_.clear();
+  ended_.clear();
+  cursor_dirty_ = false;
+  dirty_since_.reset();
+}
+
+Result<void> Dispatcher::load(const Now& now) {
+  drop_batch();
+  jobs_.clear();
+  timers_.clear();
+  timer_of_.clear();
+  waiting_ = WaitingJobs();
+  resources_ = Resources(resources_.capacity());
+  plan_needed_ = true;
+  const auto last = store_.last_id();
+  if (!last) return std::unexpected(last.error());
+  last_id_ = *last;
+  auto loaded = store_.each_waiting([&](const WaitingRow& row) {
+    if (row.state == JobState::queued)
+      waiting_.add(row.id, row.demand, row.priority, row.queued_at);
+    else
+      schedule(row.id, row.release_at);
+  });
+  if (!loaded) return loaded;
+  auto possible = store_.with_possible_keeper();
+  if (!possible) return std::unexpected(possible.error());
+  std::vector<JobId> ids;
+  for (Job& job : *possible) {
+    const JobId id = job.id;
+    ids.push_back(id);
+    if (is_active(job.state) && job.attempt.publish_target.empty())
+      resources_.adopt(id, job.spec.demand, job.attempt.placement.gpus);
+    Entry& entry = jobs_[id];
+    entry.job = std::move(job);
+    entry.intent_durable = true;
+  }
+  const auto cursor = store_.meta("engine_cursor");
+  if (!cursor) return std::unexpected(cursor.error());
+  cursor_ = *cursor;
+  if (auto restored = engine_.restore(cursor_); !restored) return restored;
+  for (const Observed& observed : engine_.observe()) observe(observed, now);
+  auto reached = engine_.cursor();
+  cursor_dirty_ = reached != cursor_;
+  cursor_ = std::move(reached);
+  for (const JobId id : ids) recover_attempt(id, now);
+  engine_.finish_recovery();
+  return {};
+}
+
+void Dispatcher::recover_attempt(JobId id, const Now& now) {
+  Entry& entry = jobs_.at(id);
+  if (!entry.job.attempt.open || (!is_active(entry.job.state) && !entry.job.attempt.intent)) return;
+  if (entry.job.state == JobState::finishing && !entry.job.attempt.publish_target.empty()) {
+    // Its end is known; when the batch that told so is the current one, the effect is under way.
+    if (!entry.job_dirty) effects_.emplace_back(id, effect::Publish{});
+    return;
+  }
+  const Recovery recovery = engine_.recover(entry.job);
+  using Finding = Recovery::Finding;
+  const bool is_launched = entry.job.state != JobState::queued;
+  if (recovery.finding != Finding::never_started && !is_launched) {
+    resources_.adopt(id, entry.job.spec.demand, entry.job.attempt.placement.gpus);
+    check(step(entry, fact::Launch{}, now, false).has_value(), "an intent can be launched");
+  }
+  switch (recovery.finding) {
+    case Finding::adopted:
+      if (entry.job.attempt.log.empty()) (void)step(entry, recovery.launched, now);
+      if (entry.job.attempt.stop != StopCause::none)
+        effects_.emplace_back(id, effect::Stop{entry.job.attempt.stop_grace});
+      return;
+    case Finding::never_started:
+      (void)step(entry, fact::KeeperGone{fact::KeeperGone::Finding::never_started}, now);
+      return;
+    case Finding::swept:
+      (void)step(entry, fact::KeeperGone{fact::KeeperGone::Finding::swept}, now);
+      return;
+    case Finding::rebooted:
+      (void)step(entry, fact::KeeperGone{fact::KeeperGone::Finding::rebooted}, now);
+      return;
+  }
+}
+
+}  // namespace reeve

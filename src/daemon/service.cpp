@@ -1,0 +1,338 @@
+#include "daemon/service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "api/job_view.h"
+#include "api/requests.h"
+#include "core/launch_context.h"
+#include "core/spec_json.h"
+
+namespace reeve {
+namespace {
+
+template <typename T>
+Result<T> decode_args(const json::object& args) {
+  T out;
+  if (auto decoded = decode_json(json::value(args), out, ""); !decoded)
+    return std::unexpected(decoded.error());
+  return out;
+}
+
+Result<std::vector<JobState>> parse_states(const std::vector<std::string>& words) {
+  std::vector<JobState> states;
+  for (const std::string& word : words) {
+    const auto state = state_from_word(word);
+    if (!state)
+      return failed(ErrorCode::invalid,
+                    fmt::format("`{}` is no state; the states are held, queued, starting, running, "
+                                "paused, cancelling, timing_out, finishing, completed, failed, "
+                                "cancelled, timeout, lost, skipped",
+                                word));
+    states.push_back(*state);
+  }
+  return states;
+}
+
+const std::vector<JobState> unfinished_states{
+    JobState::held,       JobState::queued,     JobState::starting,  JobState::running,
+    JobState::paused,     JobState::cancelling, JobState::timing_out, JobState::finishing};
+
+bool is_secret(const std::string& name, const std::vector<std::string>& secrets) {
+  if (std::ranges::find(secrets, name) != secrets.end()) return true;
+  for (const char* part : {"TOKEN", "SECRET", "PASSW", "KEY", "CREDENTIAL"})
+    if (name.find(part) != std::string::npos) return true;
+  return false;
+}
+
+}  // namespace
+
+Service::Service(Store& store, Dispatcher& dispatcher, const QueueClock& clock,
+                 std::string results_root)
+    : store_(store), dispatcher_(dispatcher), clock_(clock), results_root_(std::move(results_root)) {}
+
+void Service::handle(Request request, Reply reply) {
+  static constexpr std::array<std::pair<std::string_view, Handler>, 15> handlers{{
+      {"submitJobs", &Service::submit},
+      {"listJobs", &Service::list},
+      {"getJobs", &Service::show},
+      {"selectJobs", &Service::select},
+      {"cancelJobs", &Service::cancel},
+      {"holdJobs", &Service::hold},
+      {"releaseJobs", &Service::release},
+      {"signalJobs", &Service::signal},
+      {"deleteJobs", &Service::remove},
+      {"waitJobs", &Service::wait},
+      {"watchJob", &Service::watch},
+      {"listEvents", &Service::events},
+      {"getEnvironment", &Service::environment},
+      {"getStatus", &Service::status},
+      {"stopDaemon", &Service::stop},
+  }};
+  for (const auto& [op, handler] : handlers)
+    if (op == request.op) return (this->*handler)(request.args, std::move(reply));
+  reply(failed(ErrorCode::not_found, "there is no operation `" + printable(request.op) + "`"));
+}
+
+void Service::submit(const json::object& args, Reply reply) {
+  auto decoded = decode_args<request::SubmitJobs>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  Submission submission;
+  submission.context = std::move(decoded->context);
+  if (auto context = context_from_text(submission.context); !context)
+    return reply(failed(context.error(), "the submitter's environment"));
+  for (std::size_t i = 0; i < decoded->jobs.size(); ++i) {
+    auto spec = spec_from_json(decoded->jobs[i]);
+    if (!spec) return reply(failed(spec.error(), fmt::format("job {}", i + 1)));
+    if (spec->results_root.empty()) spec->results_root = results_root_;
+    if (spec->name.empty()) spec->name = default_name(spec->command);
+    submission.jobs.push_back(std::move(*spec));
+  }
+  auto ids = dispatcher_.submit(std::move(submission), clock_.now());
+  if (!ids) return reply(std::unexpected(ids.error()));
+  json::array numbers;
+  for (const JobId id : *ids) numbers.emplace_back(id.value);
+  dispatcher_.when_committed(
+      [numbers = std::move(numbers), reply = std::move(reply)](const Result<void>& committed) {
+        if (!committed) return reply(std::unexpected(committed.error()));
+        reply(json::value(json::object{{"ids", numbers}}));
+      });
+}
+
+void Service::list(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::ListJobs>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  JobQuery query;
+  auto states = parse_states(decoded->states);
+  if (!states) return reply(std::unexpected(states.error()));
+  query.states = std::move(*states);
+  query.name = decoded->name;
+  if (decoded->before) query.before = JobId{*decoded->before};
+  query.rows_max = decoded->limit <= 0 ? limits::page_rows_max : decoded->limit;
+  const auto jobs = store_.list(query);
+  if (!jobs) return reply(std::unexpected(jobs.error()));
+  json::array out;
+  for (const Job& job : *jobs) out.push_back(job_to_json(job));
+  reply(json::value(json::object{{"jobs", std::move(out)}}));
+}
+
+void Service::show(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::JobIds>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  json::array out;
+  for (const std::int64_t id : decoded->ids) {
+    // From the disk: what is told is what would survive.
+    const auto job = store_.load({id});
+    if (!job) return reply(std::unexpected(job.error()));
+    if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id)));
+    out.push_back(job_to_json(**job));
+  }
+  reply(json::value(json::object{{"jobs", std::move(out)}}));
+}
+
+void Service::select(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::SelectJobs>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  JobQuery query;
+  auto states = parse_states(decoded->states);
+  if (!states) return reply(std::unexpected(states.error()));
+  query.states = std::move(*states);
+  if (decoded->unfinished && query.states.empty()) query.states = unfinished_states;
+  query.name = decoded->name;
+  query.rows_max = decoded->last ? 1 : limits::page_rows_max;
+  const auto jobs = store_.list(query);
+  if (!jobs) return reply(std::unexpected(jobs.error()));
+  json::array ids;
+  for (const Job& job : *jobs) ids.emplace_back(job.id.value);
+  std::ranges::reverse(ids);
+  reply(json::value(json::object{{"ids", std::move(ids)}}));
+}
+
+// Applies something to each job, and answers after the commit with one result for each.
+void Service::each(const std::vector<std::int64_t>& ids,
+                   const std::function<Result<void>(JobId)>& apply, Reply reply) {
+  json::array results;
+  for (const std::int64_t id : ids) {
+    const Result<void> applied = apply({id});
+    if (applied)
+      results.push_back({{"id", id}, {"ok", true}});
+    else
+      results.push_back({{"id", id},
+                         {"ok", false},
+                         {"code", to_word(applied.error().code)},
+                         {"message", applied.error().message}});
+  }
+  dispatcher_.when_committed(
+      [results = std::move(results), reply = std::move(reply)](const Result<void>& committed) {
+        if (!committed) return reply(std::unexpected(committed.error()));
+        reply(json::value(json::object{{"results", results}}));
+      });
+}
+
+void Service::change_each(const std::vector<std::int64_t>& ids, const Fact& wish, Reply reply) {
+  const Now now = clock_.now();
+  each(ids, [&](JobId id) { return dispatcher_.change(id, wish, now); }, std::move(reply));
+}
+
+void Service::cancel(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::CancelJobs>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  fact::Cancel cancel{"user", std::nullopt};
+  if (decoded->grace_ms) cancel.grace = Duration(std::max<std::int64_t>(0, *decoded->grace_ms));
+  change_each(decoded->ids, cancel, std::move(reply));
+}
+
+void Service::hold(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::JobIds>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  change_each(decoded->ids, fact::Hold{"user"}, std::move(reply));
+}
+
+void Service::release(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::JobIds>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  change_each(decoded->ids, fact::Release{"user"}, std::move(reply));
+}
+
+void Service::signal(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::SignalJobs>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  const auto number = signal_number(decoded->signal);
+  if (!number)
+    return reply(failed(ErrorCode::invalid,
+                        fmt::format("`{}` is no signal", printable(decoded->signal))));
+  each(decoded->ids, [&](JobId id) { return dispatcher_.signal(id, *number); }, std::move(reply));
+}
+
+void Service::remove(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::JobIds>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  each(decoded->ids, [&](JobId id) { return dispatcher_.remove(id); }, std::move(reply));
+}
+
+void Service::wait(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::JobIds>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  Waiter waiter{{}, "", {}, std::move(reply)};
+  for (const std::int64_t id : decoded->ids) waiter.all.push_back({id});
+  for (const JobId id : waiter.all) {
+    const auto job = store_.load(id);
+    if (!job) return waiter.reply(std::unexpected(job.error()));
+    if (!*job)
+      return waiter.reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id.value)));
+    if (!is_terminal((*job)->state)) waiter.ids.push_back(id);
+  }
+  if (waiter.ids.empty()) return answer(waiter);
+  std::ranges::sort(waiter.ids);
+  waiters_.push_back(std::move(waiter));
+}
+
+void Service::watch(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::WatchJob>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  const auto job = store_.load({decoded->id});
+  if (!job) return reply(std::unexpected(job.error()));
+  if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", decoded->id)));
+  Waiter waiter{{{decoded->id}}, decoded->seen, {{decoded->id}}, std::move(reply)};
+  if (to_word((*job)->state) != decoded->seen) return answer(waiter);
+  waiters_.push_back(std::move(waiter));
+}
+
+void Service::jobs_changed(const std::vector<Job>& jobs) {
+  if (waiters_.empty()) return;
+  for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
+    for (const Job& job : jobs) {
+      const bool is_done = waiter->seen.empty() ? is_terminal(job.state)
+                                                : to_word(job.state) != waiter->seen;
+      if (!is_done) continue;
+      const auto found = std::ranges::lower_bound(waiter->ids, job.id);
+      if (found != waiter->ids.end() && *found == job.id) waiter->ids.erase(found);
+    }
+    if (waiter->ids.empty()) {
+      Waiter done = std::move(*waiter);
+      waiter = waiters_.erase(waiter);
+      answer(done);
+    } else {
+      ++waiter;
+    }
+  }
+}
+
+void Service::answer(Waiter& waiter) {
+  json::array out;
+  for (const JobId id : waiter.all) {
+    const auto job = store_.load(id);
+    if (job && *job) out.push_back(job_to_json(**job));
+  }
+  waiter.reply(json::value(json::object{{"jobs", std::move(out)}}));
+}
+
+void Service::shut_down() {
+  for (Waiter& waiter : std::exchange(waiters_, {}))
+    waiter.reply(failed(ErrorCode::unreachable, "the daemon is stopping; jobs go on"));
+}
+
+void Service::events(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::ListEvents>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  EventQuery query;
+  query.after = decoded->after;
+  if (decoded->job) query.job = JobId{*decoded->job};
+  query.rows_max = decoded->limit <= 0 ? limits::page_rows_max : decoded->limit;
+  const auto events = store_.events(query);
+  if (!events) return reply(std::unexpected(events.error()));
+  json::array out;
+  for (const StoredEvent& event : *events) out.push_back(event_to_json(event));
+  reply(json::value(json::object{{"events", std::move(out)}}));
+}
+
+// The submitter's environment with secrets masked: by the names that the job marked, and by names
+// that usually hold one.
+void Service::environment(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::JobIds>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  json::object variables;
+  for (const std::int64_t id : decoded->ids) {
+    const auto job = store_.load({id});
+    if (!job) return reply(std::unexpected(job.error()));
+    if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id)));
+    const auto text = store_.context((*job)->context);
+    if (!text) return reply(std::unexpected(text.error()));
+    const auto context = context_from_text(*text);
+    if (!context) return reply(std::unexpected(context.error()));
+    const auto put = [&](const std::string& name, const std::string& value) {
+      variables[name] = is_secret(name, (*job)->spec.secrets) ? "***" : value;
+    };
+    for (const std::string& variable : context->environment) {
+      const auto equals = variable.find('=');
+      if (equals != std::string::npos) put(variable.substr(0, equals), variable.substr(equals + 1));
+    }
+    for (const auto& [name, value] : (*job)->spec.environment) put(name, value);
+  }
+  reply(json::value(json::object{{"environment", std::move(variables)}}));
+}
+
+void Service::status(const json::object&, Reply reply) {
+  const auto counts = store_.counts();
+  if (!counts) return reply(std::unexpected(counts.error()));
+  json::object jobs;
+  for (const auto& [state, count] : *counts) jobs[to_word(state)] = count;
+  json::object out = describe_daemon();
+  out["jobs"] = std::move(jobs);
+  const auto& degraded = dispatcher_.degraded();
+  out["degraded"] = degraded ? json::value(degraded->message) : json::value(nullptr);
+  reply(json::value(std::move(out)));
+}
+
+void Service::stop(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::StopDaemon>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  const auto running = dispatcher_.active();
+  reply(json::value(json::object{{"running", static_cast<std::int64_t>(running.size())}}));
+  request_stop(decoded->cancel_jobs);
+}
+
+}  // namespace reeve

@@ -1,0 +1,87 @@
+#include "daemon/state_directory.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+
+namespace reeve {
+namespace {
+
+// statfs(2) f_type of file systems whose locks and mappings other machines may not see.
+bool is_network_file_system(const std::string& path) {
+  struct statfs info {};
+  if (::statfs(path.c_str(), &info) != 0) return false;
+  switch (static_cast<unsigned long>(info.f_type)) {
+    case 0x6969:      // NFS
+    case 0x517B:      // SMB
+    case 0xFE534D42:  // SMB2
+    case 0xFF534D42:  // CIFS
+    case 0x5346414F:  // AFS
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::unexpected<Error> unusable(const Paths& paths, int code, const char* what) {
+  const Error error = to_error(OsError{code, what});
+  return failed(error.code,
+                fmt::format("the state directory {} can't be used: {} (set REEVE_HOME to another "
+                            "directory)",
+                            paths.state, error.message));
+}
+
+pid_t holder_of(int fd) {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  if (::fcntl(fd, F_GETLK, &whole) != 0 || whole.l_type == F_UNLCK) return 0;
+  return whole.l_pid;
+}
+
+}  // namespace
+
+Result<Fd> lock_state_directory(const Paths& paths) {
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(paths.state).parent_path(), error);
+  if (::mkdir(paths.state.c_str(), 0700) != 0 && errno != EEXIST)
+    return unusable(paths, errno, "make it");
+  struct stat info {};
+  if (::stat(paths.state.c_str(), &info) != 0) return unusable(paths, errno, "look at it");
+  if (!S_ISDIR(info.st_mode)) return unusable(paths, ENOTDIR, "enter it");
+  if (info.st_uid != ::geteuid())
+    return failed(ErrorCode::forbidden,
+                  fmt::format("the state directory {} belongs to another user (uid {}); set "
+                              "REEVE_HOME to a directory of yours",
+                              paths.state, info.st_uid));
+  if (is_network_file_system(paths.state))
+    return failed(ErrorCode::forbidden,
+                  fmt::format("the state directory {} is on a network file system, where locks and "
+                              "the database can't be relied on; set REEVE_HOME to a directory on a "
+                              "local disk",
+                              paths.state));
+  // Whoever may write here may run commands as this user.
+  if ((info.st_mode & 077) != 0 && ::chmod(paths.state.c_str(), 0700) != 0)
+    return unusable(paths, errno, "make it private");
+  const Fd low(::open(paths.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  Fd lock(low ? ::fcntl(low.get(), F_DUPFD_CLOEXEC, 10) : -1);
+  if (!lock) return unusable(paths, errno, "open its lock file");
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  if (::fcntl(lock.get(), F_SETLK, &whole) != 0)
+    return failed(ErrorCode::busy, fmt::format("a daemon already uses {} (pid {})", paths.state,
+                                               holder_of(lock.get())));
+  return lock;
+}
+
+std::optional<int> find_daemon(const Paths& paths) {
+  const Fd file(::open(paths.lock().c_str(), O_RDWR | O_CLOEXEC));
+  const pid_t pid = file ? holder_of(file.get()) : 0;
+  return pid > 0 ? std::optional<int>(pid) : std::nullopt;
+}
+
+}  // namespace reeve

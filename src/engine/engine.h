@@ -1,0 +1,74 @@
+#pragma once
+// Where attempts run. `local` starts them on this machine; `fake` plays them under a virtual clock.
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/os.h"
+#include "base/result.h"
+#include "core/job.h"
+#include "core/lifecycle.h"
+
+namespace reeve {
+
+// A fact about one start of one job. Facts of an older start change nothing.
+struct Observed {
+  AttemptKey key;
+  Fact fact;
+};
+
+struct StartOrder {
+  AttemptKey key;
+  const JobSpec& spec;
+  std::string context;  // environment and limits of the submitter
+  std::vector<int> gpus;
+  std::string staging;
+};
+
+// What a recovering daemon finds of a start that has no END record.
+struct Recovery {
+  enum class Finding { adopted, never_started, swept, rebooted };
+  Finding finding = Finding::swept;
+  fact::Launched launched;  // for adopted ones
+};
+
+// Called from one thread. Nothing here waits for a job.
+class Engine {
+ public:
+  Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  virtual ~Engine() = default;
+
+  // Starts the keeper of a committed start. At most one command runs for a key, whoever calls this
+  // how often. An error means that no keeper was started.
+  [[nodiscard]] virtual std::expected<fact::Launched, OsError> start(const StartOrder& order) = 0;
+
+  // Asks the keeper to end the tree; repeating it is harmless, and a shorter grace counts.
+  virtual void stop(const AttemptKey& key, Duration grace) = 0;
+
+  // Sends a signal to the processes of the tree.
+  [[nodiscard]] virtual Result<void> signal(const AttemptKey& key, int signal) = 0;
+
+  // What happened since the last call, in order. What `cursor` then names is to be stored in the
+  // transaction that stores the facts.
+  [[nodiscard]] virtual std::vector<Observed> observe() = 0;
+  [[nodiscard]] virtual std::string cursor() const = 0;
+
+  // Before recovery: go back to a stored cursor (empty: from the beginning).
+  [[nodiscard]] virtual Result<void> restore(const std::string& cursor) = 0;
+
+  // Finds out what became of a start. After it, either its keeper is alive and will report, or
+  // nothing of it is alive or can ever become so.
+  [[nodiscard]] virtual Recovery recover(const Job& job) = 0;
+
+  // Every start of which a keeper may exist was asked about: what else is found is nobody's.
+  virtual void finish_recovery() = 0;
+
+  // The end of the attempt is on disk: what it occupied may be used again.
+  virtual void forget(const AttemptKey& key) = 0;
+};
+
+}  // namespace reeve

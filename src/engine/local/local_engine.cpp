@@ -1,0 +1,498 @@
+#include "engine/local/local_engine.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <utility>
+
+#include "base/check.h"
+#include "base/checksum.h"
+#include "contain/containment.h"
+#include "contain/exit_status.h"
+#include "contain/marked.h"
+#include "contain/process.h"
+#include "engine/local/order_writer.h"
+#include "keeper/order.h"
+
+namespace reeve {
+namespace {
+
+// Logs of a thousand jobs stand in one directory.
+constexpr std::int64_t logs_per_directory = 1000;
+
+// Starts a value-carrying signal (sigqueue) through a pidfd, or by pid for our unreaped children.
+void queue_signal(int pidfd, pid_t child, int number, int value) {
+  siginfo_t info{};
+  info.si_code = SI_QUEUE;
+  info.si_pid = getpid();
+  info.si_uid = getuid();
+  info.si_value.sival_int = value;
+  if (pidfd >= 0)
+    syscall(SYS_pidfd_send_signal, pidfd, number, &info, 0);
+  else
+    sigqueue(child, number, info.si_value);
+}
+
+ExitStatus to_exit_status(int wait_status, bool stopped) {
+  ExitStatus exit;
+  exit.stopped = stopped;
+  if (WIFSIGNALED(wait_status)) {
+    exit.kind = ExitKind::signalled;
+    exit.code = WTERMSIG(wait_status);
+    exit.core_dumped = WCOREDUMP(wait_status);
+  } else {
+    exit.code = WEXITSTATUS(wait_status);
+  }
+  return exit;
+}
+
+ExitStatus exit_of(const Record& record) {
+  const auto& n = record.numbers;
+  const bool stopped = n[exited_field::stopped] != 0;
+  const auto step = static_cast<LaunchStep>(n[exited_field::launch_step]);
+  if (step == LaunchStep::none)
+    return to_exit_status(static_cast<int>(n[exited_field::wait_status]), stopped);
+  return {ExitKind::launch_error, static_cast<std::int32_t>(n[exited_field::launch_errno]), false,
+          step, stopped};
+}
+
+fact::Ended ended_of(const Record& record, bool rebooted) {
+  const auto& n = record.numbers;
+  fact::Ended ended;
+  ended.usage = {n[ended_field::user_us],         n[ended_field::system_us],
+                 n[ended_field::max_rss_bytes],   n[ended_field::max_rss_sampled] != 0,
+                 n[ended_field::read_bytes],      n[ended_field::write_bytes]};
+  ended.log = {n[ended_field::log_bytes], n[ended_field::log_lost], n[ended_field::gap_begin],
+               n[ended_field::gap_end]};
+  ended.from_earlier_boot = rebooted;
+  ended.leftovers = static_cast<std::int32_t>(n[ended_field::leftovers]);
+  return ended;
+}
+
+}  // namespace
+
+LocalEngine::LocalEngine(LocalEngineSettings settings, Journal journal)
+    : settings_(std::move(settings)), journal_(std::move(journal)) {}
+
+LocalEngine::~LocalEngine() = default;
+
+Result<std::unique_ptr<LocalEngine>> LocalEngine::open(LocalEngineSettings settings) {
+  auto journal = Journal::open(settings.state_directory + "/journal", boot_id());
+  if (!journal) return std::unexpected(journal.error());
+  std::unique_ptr<LocalEngine> engine(new LocalEngine(std::move(settings), std::move(*journal)));
+  if (auto prepared = engine->prepare(); !prepared) return std::unexpected(prepared.error());
+  return engine;
+}
+
+Result<void> LocalEngine::prepare() {
+  const std::string& state = settings_.state_directory;
+  if (::mkdir((state + "/logs").c_str(), 0700) != 0 && errno != EEXIST)
+    return failed(OsError{errno, "make the directory of the logs"});
+  const std::string wake = state + "/wake";
+  if (::mkfifo(wake.c_str(), 0600) != 0 && errno != EEXIST)
+    return failed(OsError{errno, "make the keepers' wake-up pipe"});
+  wake_read_.reset(::open(wake.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  wake_write_.reset(::open(wake.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!wake_read_ || !wake_write_) return failed(OsError{errno, "open the keepers' wake-up pipe"});
+  locks_.reset(::open((state + "/keepers.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!locks_) return failed(OsError{errno, "open the keepers' locks"});
+  if (::access(settings_.keeper_program.c_str(), X_OK) != 0)
+    return failed(ErrorCode::not_found, "the program reeve-keeper is missing beside reeve: " +
+                                            settings_.keeper_program);
+  tag_ = fmt::format("{:08x}", static_cast<std::uint32_t>(fnv1a(state)));
+  if (settings_.use_cgroups)
+    pool_ = CgroupPool::probe(tag_, why_no_cgroup_);
+  else
+    why_no_cgroup_ = "switched off by REEVE_NO_CGROUP";
+  return {};
+}
+
+std::string LocalEngine::mark_of(const AttemptKey& key) const {
+  return fmt::format("REEVE_MARK={}.{}.{}.{}", tag_, key.job.value, key.attempt, key.start);
+}
+
+std::string LocalEngine::log_name(const AttemptKey& key) const {
+  return fmt::format("{}.{}.{}.log", key.job.value, key.attempt, key.start);
+}
+
+Time LocalEngine::queue_time(std::int64_t boottime) const {
+  return Time{boottime} + settings_.boottime_to_queue;
+}
+
+OsResult<int> LocalEngine::logs_directory(JobId job) {
+  const std::int64_t bucket = job.value / logs_per_directory;
+  if (bucket == logs_bucket_ && logs_) return logs_.get();
+  const std::string path = fmt::format("{}/logs/{}", settings_.state_directory, bucket);
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    return os_failed("make a directory for logs");
+  logs_.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  logs_bucket_ = bucket;
+  if (!logs_) return os_failed("open the directory of the logs");
+  return logs_.get();
+}
+
+OsResult<pid_t> LocalEngine::spawn(const Fd& order, int logs, int journal, int cgroup,
+                                   const std::string& title) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
+  posix_spawn_file_actions_adddup2(&actions, 0, 1);
+  posix_spawn_file_actions_adddup2(&actions, 0, 2);
+  const std::array<std::pair<int, int>, 6> descriptors{{{order.get(), order_fd},
+                                                        {journal, journal_fd},
+                                                        {wake_write_.get(), wake_fd},
+                                                        {logs, logs_fd},
+                                                        {locks_.get(), locks_fd},
+                                                        {cgroup, cgroup_fd}}};
+  for (const auto& [from, to] : descriptors)
+    if (from >= 0) posix_spawn_file_actions_adddup2(&actions, from, to);
+  // Blocked from its first instruction: a stop that comes early waits instead of killing it.
+  sigset_t all;
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &all);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  std::string name = "reeve-keeper";
+  std::string shown = title;
+  std::array<char*, 3> arguments{name.data(), shown.data(), nullptr};
+  std::array<char*, 1> environment{nullptr};
+  pid_t pid = 0;
+  const int code = posix_spawn(&pid, settings_.keeper_program.c_str(), &actions, &attributes,
+                               arguments.data(), environment.data());
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (code != 0) return os_failed("start a keeper", code);
+  return pid;
+}
+
+std::expected<fact::Launched, OsError> LocalEngine::start(const StartOrder& order) {
+  if (order.context != context_text_) {
+    auto context = context_from_text(order.context);
+    if (!context) return os_failed("read the environment of the job", EBADMSG);
+    context_ = std::move(*context);
+    context_text_ = order.context;
+  }
+  const auto logs = logs_directory(order.key.job);
+  if (!logs) return std::unexpected(logs.error());
+  const auto environment = job_environment(order, context_, mark_of(order.key));
+  const auto sealed = write_order(order, context_, environment, log_name(order.key));
+  if (!sealed) return std::unexpected(sealed.error());
+  Run run;
+  if (pool_) run.cgroup = pool_->acquire();
+  if (pool_ && !run.cgroup) return os_failed("make a cgroup");
+  const int journal = journal_.use_newest();
+  run.generation = journal_.newest();
+  const auto pid = spawn(*sealed, *logs, journal, run.cgroup ? run.cgroup->fd : -1,
+                         fmt::format("{}.{}", order.key.job.value, order.key.attempt));
+  if (!pid) {
+    if (run.cgroup) pool_->release(run.cgroup->name, false);
+    journal_.release(run.generation);
+    return std::unexpected(pid.error());
+  }
+  run.keeper = *pid;
+  child_keepers_[*pid] = order.key;
+  fact::Launched launched;
+  launched.containment = containment();
+  launched.cgroup = run.cgroup ? run.cgroup->name : "";
+  launched.log = fmt::format("{}/logs/{}/{}", settings_.state_directory, logs_bucket_,
+                             log_name(order.key));
+  runs_[order.key] = std::move(run);
+  return launched;
+}
+
+void LocalEngine::send(const Run& run, int signal, int value) {
+  if (run.keeper_gone || run.end_seen) return;
+  if (run.is_child || run.keeper_pidfd)
+    queue_signal(run.keeper_pidfd.get(), run.keeper, signal, value);
+}
+
+void LocalEngine::stop(const AttemptKey& key, Duration grace) {
+  const auto found = runs_.find(key);
+  if (found == runs_.end()) return;
+  found->second.stop_asked = true;
+  send(found->second, control_stop, static_cast<int>(std::min<std::int64_t>(grace.count(), INT32_MAX)));
+}
+
+Result<void> LocalEngine::signal(const AttemptKey& key, int signal) {
+  const auto found = runs_.find(key);
+  if (found == runs_.end() || found->second.keeper_gone)
+    return failed(ErrorCode::conflict, fmt::format("job {} is not running", key.job.value));
+  send(found->second, control_signal, signal);
+  return {};
+}
+
+std::vector<Observed> LocalEngine::observe() {
+  std::array<char, 4096> bytes{};
+  while (::read(wake_read_.get(), bytes.data(), bytes.size()) > 0) {
+  }
+  // Adopted keepers tell their exit by a pidfd; whoever is gone is noted before the journal is
+  // read, so that an END that it wrote is seen first.
+  for (auto& [key, run] : runs_)
+    if (!run.is_child && !run.keeper_gone && run.keeper_pidfd &&
+        syscall(SYS_pidfd_send_signal, run.keeper_pidfd.get(), 0, nullptr, 0) != 0 &&
+        errno == ESRCH) {
+      run.keeper_gone = true;
+      gone_.insert(key);
+    }
+  std::vector<Observed> out;
+  for (const Journal::Read& read : journal_.read()) take(read, out);
+  look_after_dead_keepers(out);
+  sweep_unclaimed();
+  return out;
+}
+
+void LocalEngine::take(const Journal::Read& read, std::vector<Observed>& out) {
+  const Record& record = read.record;
+  const auto found = runs_.find(record.key);
+  Run* const run = found == runs_.end() ? nullptr : &found->second;
+  const auto& n = record.numbers;
+  switch (record.kind) {
+    case RecordKind::started:
+      if (run != nullptr) note_started(record.key, *run, record);
+      out.push_back({record.key, fact::Started{n[started_field::main_pid],
+                                               queue_time(n[started_field::boottime_ms]),
+                                               UtcTime{n[started_field::utc_ms]}}});
+      return;
+    case RecordKind::exited:
+      if (run != nullptr) run->exit_seen = true;
+      out.push_back({record.key, fact::Exited{exit_of(record), queue_time(n[exited_field::boottime_ms]),
+                                              UtcTime{n[exited_field::utc_ms]}}});
+      return;
+    case RecordKind::ended:
+      if (run != nullptr) {
+        run->end_seen = true;
+        run->spent = n[ended_field::cgroup_spent] != 0;
+      }
+      out.push_back({record.key, ended_of(record, settings_.rebooted)});
+      return;
+    case RecordKind::stuck:
+      out.push_back({record.key, fact::KillStuck{static_cast<std::int32_t>(n[0])}});
+      return;
+  }
+}
+
+void LocalEngine::note_started(const AttemptKey&, Run& run, const Record& record) {
+  run.main = static_cast<pid_t>(record.numbers[started_field::main_pid]);
+  const auto stat = read_stat(run.main);
+  if (!stat || static_cast<std::int64_t>(stat->start_ticks) != record.numbers[started_field::main_ticks])
+    return;
+  if (!run.is_child) find_cgroup(run);
+  run.main_pidfd.reset(open_pidfd(run.main));
+}
+
+void LocalEngine::reap() {
+  while (true) {
+    int status = 0;
+    const pid_t pid = ::waitpid(-1, &status, WNOHANG | __WALL);
+    if (pid <= 0) return;
+    if (const auto keeper = child_keepers_.find(pid); keeper != child_keepers_.end()) {
+      const auto run = runs_.find(keeper->second);
+      if (run != runs_.end()) {
+        run->second.keeper_gone = true;
+        gone_.insert(keeper->second);
+      }
+      child_keepers_.erase(keeper);
+      continue;
+    }
+    // What a killed keeper left came to us; its main process tells its status here.
+    for (auto& [key, run] : runs_)
+      if (run.main == pid && run.keeper_gone) run.reaped_status = status;
+  }
+}
+
+// A keeper that is gone has written its END, or was killed. Then the rest of its attempt is ended
+// here, and told only when nothing of it lives.
+void LocalEngine::look_after_dead_keepers(std::vector<Observed>& out) {
+  for (auto item = gone_.begin(); item != gone_.end();) {
+    const AttemptKey key = *item;
+    const auto found = runs_.find(key);
+    if (found == runs_.end() || found->second.end_seen) {
+      item = gone_.erase(item);
+      continue;
+    }
+    Run& run = found->second;
+    if (run.sweeping_since.ms < 0 && run.main == 0 && !run.exit_seen && void_start(key)) {
+      run.end_seen = true;
+      out.push_back({key, fact::LaunchFailed{LaunchStep::keeper, ENOEXEC}});
+      item = gone_.erase(item);
+      continue;
+    }
+    if (run.sweeping_since.ms < 0) {
+      run.sweeping_since = queue_time(boottime_ms());
+      // What has ended by itself before we touch it keeps its own result.
+      reap();
+      if (!run.reaped_status && run.main_pidfd) run.reaped_status = exit_status_of(run.main_pidfd.get());
+      if (run.reaped_status && !run.exit_seen) {
+        run.exit_seen = true;
+        out.push_back({key, fact::Exited{to_exit_status(*run.reaped_status, run.stop_asked),
+                                         queue_time(boottime_ms()), utc_now()}});
+      }
+    }
+    if (!sweep(key, run)) {
+      ++item;
+      continue;
+    }
+    run.end_seen = true;
+    out.push_back({key, fact::KeeperGone{fact::KeeperGone::Finding::swept}});
+    item = gone_.erase(item);
+  }
+}
+
+// Wins the permit of a start, so that no keeper of it can run the command. Also true when an
+// earlier daemon has done so; the file's mode tells.
+bool LocalEngine::void_start(const AttemptKey& key) {
+  const auto logs = logs_directory(key.job);
+  if (!logs) return false;
+  const std::string name = log_name(key);
+  const Fd made(::openat(*logs, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, void_mode));
+  if (made) return true;
+  struct stat info {};
+  return ::fstatat(*logs, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+         (info.st_mode & 0777) == void_mode;
+}
+
+// One round; true when nothing of the attempt lives any more.
+bool LocalEngine::sweep(const AttemptKey& key, Run& run) {
+  bool is_empty = true;
+  if (run.cgroup) {
+    Containment containment(run.cgroup->fd, false);
+    containment.kill_round();
+    run.spent = true;
+    is_empty = containment.is_empty();
+  }
+  if (!kill_strays()) is_empty = false;
+  if (kill_marked(mark_of(key)) > 0) is_empty = false;
+  return is_empty;
+}
+
+// Our children that are no keepers were left by killed keepers. True when there are none.
+bool LocalEngine::kill_strays() {
+  bool none = true;
+  for (const pid_t child : children_of(getpid())) {
+    if (is_tracked_child(child)) continue;
+    none = false;
+    kill(child, SIGKILL);
+  }
+  reap();
+  return none;
+}
+
+std::optional<Duration> LocalEngine::poll_again_in() const {
+  std::optional<Duration> wait;
+  for (const AttemptKey& key : gone_) {
+    const auto found = runs_.find(key);
+    if (found == runs_.end() || found->second.end_seen) continue;
+    const bool is_stuck =
+        queue_time(boottime_ms()) - found->second.sweeping_since > Duration(1000);
+    wait = std::min(wait.value_or(Duration(100)), Duration(is_stuck ? 100 : 1));
+  }
+  return wait;
+}
+
+// Finds the living keeper of a start whose permit is taken. False: there is none and can be none.
+bool LocalEngine::adopt(const Job& job, Run& run) {
+  const auto holder = [&]() -> pid_t {
+    struct flock byte {};
+    byte.l_type = F_WRLCK;
+    byte.l_whence = SEEK_SET;
+    byte.l_start = lock_byte(job.key());
+    byte.l_len = 1;
+    if (fcntl(locks_.get(), F_GETLK, &byte) != 0 || byte.l_type == F_UNLCK) return 0;
+    return byte.l_pid;
+  };
+  while (const pid_t keeper = holder()) {
+    // Asked before and after the pidfd was opened: the lock can't have changed hands, so the pidfd
+    // stands for its holder.
+    Fd pidfd(open_pidfd(keeper));
+    if (!pidfd || holder() != keeper) continue;
+    run.keeper = keeper;
+    run.keeper_pidfd = std::move(pidfd);
+    run.main = static_cast<pid_t>(job.attempt.main_pid);
+    if (run.main != 0) find_cgroup(run);
+    if (watch_exit) watch_exit(run.keeper_pidfd.get());
+    return true;
+  }
+  return false;
+}
+
+// The cgroup of a run whose launch was not committed before its daemon died.
+void LocalEngine::find_cgroup(Run& run) {
+  if (!pool_ || run.cgroup) return;
+  std::ifstream file(fmt::format("/proc/{}/cgroup", run.main));
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("0::") && line.find("/reeve-" + tag_ + "/") != std::string::npos)
+      run.cgroup = pool_->adopt(line.substr(line.rfind('/') + 1));
+}
+
+// Cgroups that nobody claims once every adopted run knows its own: their keepers were killed before
+// anybody wrote down which they had.
+void LocalEngine::sweep_unclaimed() {
+  if (!pool_ || !may_sweep_unclaimed_) return;
+  for (const auto& [key, run] : runs_)
+    if (!run.is_child && !run.cgroup && !run.end_seen) return;
+  may_sweep_unclaimed_ = false;
+  for (const std::string& name : pool_->unclaimed()) {
+    const auto member = pool_->adopt(name);
+    if (!member) continue;
+    Containment containment(member->fd, false);
+    containment.kill_round();
+    if (!containment.is_empty()) may_sweep_unclaimed_ = true;  // once more, next time
+    pool_->release(name, true);
+  }
+}
+
+Recovery LocalEngine::recover(const Job& job) {
+  using Finding = Recovery::Finding;
+  if (settings_.rebooted) return {Finding::rebooted, {}};
+  const AttemptKey key = job.key();
+  fact::Launched launched;
+  launched.containment = job.attempt.placement.containment.empty()
+                             ? containment()
+                             : job.attempt.placement.containment;
+  launched.cgroup = job.attempt.placement.cgroup;
+  const auto logs = logs_directory(key.job);
+  if (!logs) return {Finding::adopted, launched};
+  launched.log = fmt::format("{}/logs/{}/{}", settings_.state_directory, logs_bucket_, log_name(key));
+  if (runs_.contains(key)) return {Finding::adopted, launched};
+
+  // First the permit, then the lock: see lock_byte in keeper/order.h.
+  if (void_start(key)) return {Finding::never_started, {}};
+  Run run;
+  run.is_child = false;
+  run.generation = journal_.newest();
+  if (pool_) run.cgroup = pool_->adopt(launched.cgroup);
+  if (adopt(job, run)) {
+    runs_[key] = std::move(run);
+    return {Finding::adopted, launched};
+  }
+  run.keeper_gone = true;
+  run.main = static_cast<pid_t>(job.attempt.main_pid);
+  runs_[key] = std::move(run);
+  gone_.insert(key);
+  return {Finding::adopted, launched};  // the sweep is under way and will tell
+}
+
+void LocalEngine::forget(const AttemptKey& key) {
+  const auto found = runs_.find(key);
+  if (found == runs_.end()) return;
+  Run& run = found->second;
+  if (run.cgroup) pool_->release(run.cgroup->name, run.spent);
+  if (run.is_child) journal_.release(run.generation);
+  runs_.erase(found);
+  if (std::ranges::none_of(runs_, [](const auto& item) { return !item.second.is_child; }))
+    journal_.remove_unused();
+}
+
+}  // namespace reeve

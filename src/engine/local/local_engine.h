@@ -1,0 +1,120 @@
+#pragma once
+// Attempts on this machine: one keeper process each.
+//
+// The daemon must be a subreaper (PR_SET_CHILD_SUBREAPER), so that what a killed keeper leaves
+// becomes its child, and must keep descriptors 3 to 9 occupied: keepers get their own there.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "core/launch_context.h"
+#include "engine/engine.h"
+#include "engine/local/cgroup_pool.h"
+#include "engine/local/journal.h"
+
+namespace reeve {
+
+struct LocalEngineSettings {
+  std::string state_directory;
+  std::string keeper_program;
+  Duration boottime_to_queue{0};  // Time = boottime + this
+  bool rebooted = false;          // the stored state is of an earlier boot
+  bool use_cgroups = true;
+};
+
+class LocalEngine : public Engine {
+ public:
+  static Result<std::unique_ptr<LocalEngine>> open(LocalEngineSettings settings);
+  ~LocalEngine() override;
+
+  std::expected<fact::Launched, OsError> start(const StartOrder& order) override;
+  void stop(const AttemptKey& key, Duration grace) override;
+  Result<void> signal(const AttemptKey& key, int signal) override;
+  std::vector<Observed> observe() override;
+  std::string cursor() const override { return journal_.cursor(); }
+  Result<void> restore(const std::string& cursor) override { return journal_.restore(cursor); }
+  Recovery recover(const Job& job) override;
+  void finish_recovery() override { may_sweep_unclaimed_ = true; }
+  void forget(const AttemptKey& key) override;
+
+  // The read end of the FIFO with which keepers wake the daemon.
+  [[nodiscard]] int wake_descriptor() const { return wake_read_.get(); }
+  // Call after SIGCHLD: reaps keepers, and what killed keepers left.
+  void reap();
+  // Something is being swept: call `observe` again after this time.
+  [[nodiscard]] std::optional<Duration> poll_again_in() const;
+  // Called with a pidfd for each adopted keeper, which is not our child: call `observe` when it is
+  // readable. The descriptor is not owned by the callee.
+  std::function<void(int pidfd)> watch_exit;
+
+  // "cgroup" or "subreaper": what new attempts get; and why it is not better.
+  [[nodiscard]] std::string containment() const { return pool_ ? "cgroup" : "subreaper"; }
+  [[nodiscard]] const std::string& containment_note() const { return why_no_cgroup_; }
+  [[nodiscard]] std::size_t keepers() const { return runs_.size(); }
+  [[nodiscard]] std::int64_t damaged_records() const { return journal_.damaged(); }
+
+ private:
+  struct Run {
+    pid_t keeper = 0;
+    bool is_child = true;
+    Fd keeper_pidfd;  // for adopted ones
+    Fd main_pidfd;    // tells the exit status where the kernel can
+    pid_t main = 0;
+    std::int64_t generation = 0;
+    std::optional<CgroupPool::Member> cgroup;
+    bool keeper_gone = false;
+    bool exit_seen = false;
+    bool end_seen = false;
+    bool spent = false;
+    bool stop_asked = false;
+    std::optional<int> reaped_status;  // of the main process, after its keeper died
+    Time sweeping_since{-1};
+  };
+
+  LocalEngine(LocalEngineSettings settings, Journal journal);
+  Result<void> prepare();
+  [[nodiscard]] std::string log_name(const AttemptKey& key) const;
+  OsResult<int> logs_directory(JobId job);
+  OsResult<pid_t> spawn(const Fd& order, int logs, int journal, int cgroup, const std::string& title);
+  void send(const Run& run, int signal, int value);
+  void take(const Journal::Read& read, std::vector<Observed>& out);
+  void note_started(const AttemptKey& key, Run& run, const Record& record);
+  void look_after_dead_keepers(std::vector<Observed>& out);
+  bool sweep(const AttemptKey& key, Run& run);
+  bool kill_strays();
+  bool void_start(const AttemptKey& key);
+  bool adopt(const Job& job, Run& run);
+  void find_cgroup(Run& run);
+  void sweep_unclaimed();
+  [[nodiscard]] std::string mark_of(const AttemptKey& key) const;
+  [[nodiscard]] Time queue_time(std::int64_t boottime) const;
+  [[nodiscard]] bool is_tracked_child(pid_t pid) const { return child_keepers_.contains(pid); }
+
+  LocalEngineSettings settings_;
+  Journal journal_;
+  std::optional<CgroupPool> pool_;
+  std::string why_no_cgroup_;
+  Fd wake_read_;
+  Fd wake_write_;
+  Fd locks_;
+  Fd logs_;
+  std::int64_t logs_bucket_ = -1;
+  std::string tag_;
+  std::map<AttemptKey, Run> runs_;
+  std::unordered_map<pid_t, AttemptKey> child_keepers_;
+  bool may_sweep_unclaimed_ = false;
+  std::set<AttemptKey> gone_;  // keepers that have exited, to be looked after
+  std::string context_text_;   // the last context, and what it says
+  LaunchContext context_;
+};
+
+}  // namespace reeve

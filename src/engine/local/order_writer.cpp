@@ -1,0 +1,104 @@
+#include "engine/local/order_writer.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <map>
+
+#include "keeper/order.h"
+
+namespace reeve {
+namespace {
+
+std::string join_numbers(const std::vector<int>& numbers) {
+  std::string text;
+  for (const int number : numbers) text += (text.empty() ? "" : ",") + std::to_string(number);
+  return text;
+}
+
+void append_string(std::string& strings, const std::string& text) {
+  strings.append(text.c_str(), std::strlen(text.c_str()) + 1);
+}
+
+void copy_limits(const LaunchContext& context, OrderHeader& header) {
+  for (std::size_t i = 0; i < limits_count; ++i) {
+    header.limits[i][0] = header.limits[i][1] = unset_limit;
+    if (i >= context.limits.size() || context.limits[i].size() != 2) continue;
+    // -1 becomes the kernel's RLIM_INFINITY, all bits set.
+    header.limits[i][0] = static_cast<std::uint64_t>(context.limits[i][0]);
+    header.limits[i][1] = static_cast<std::uint64_t>(context.limits[i][1]);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> job_environment(const StartOrder& order, const LaunchContext& context,
+                                         const std::string& mark) {
+  std::map<std::string, std::string> ours = {
+      {"REEVE_JOB_ID", std::to_string(order.key.job.value)},
+      {"REEVE_ATTEMPT", std::to_string(order.key.attempt)},
+      {"REEVE_NAME", order.spec.name},
+      {"REEVE_RESULTS_DIR", order.staging},
+      {"REEVE_CPUS", std::to_string(order.spec.demand.cpus)},
+      {mark.substr(0, mark.find('=')), mark.substr(mark.find('=') + 1)},
+  };
+  if (order.spec.demand.memory > 0)
+    ours["REEVE_MEMORY"] = std::to_string(order.spec.demand.memory);
+  if (!order.gpus.empty()) ours["CUDA_VISIBLE_DEVICES"] = join_numbers(order.gpus);
+  for (const auto& [name, value] : order.spec.environment) ours[name] = value;
+
+  std::vector<std::string> environment;
+  environment.reserve(context.environment.size() + ours.size() + 1);
+  bool has_unbuffered = ours.contains("PYTHONUNBUFFERED");
+  for (const std::string& variable : context.environment) {
+    const std::string name = variable.substr(0, variable.find('='));
+    has_unbuffered |= name == "PYTHONUNBUFFERED";
+    if (!ours.contains(name)) environment.push_back(variable);
+  }
+  for (const auto& [name, value] : ours) environment.push_back(name + "=" + value);
+  // Python's output would else reach the log minutes late, or not at all when it is killed.
+  if (!has_unbuffered) environment.emplace_back("PYTHONUNBUFFERED=1");
+  return environment;
+}
+
+OsResult<Fd> write_order(const StartOrder& order, const LaunchContext& context,
+                         const std::vector<std::string>& environment,
+                         const std::string& log_name) {
+  OrderHeader header{};
+  header.version = order_version;
+  header.argument_count = static_cast<std::uint32_t>(order.spec.command.size());
+  header.environment_count = static_cast<std::uint32_t>(environment.size());
+  header.umask = context.umask & 0777;
+  header.job = order.key.job.value;
+  header.attempt = order.key.attempt;
+  header.start = order.key.start;
+  header.log_max = order.spec.log_max;
+  header.grace_ms = order.spec.grace.count();
+  copy_limits(context, header);
+
+  std::string bytes(sizeof header, '\0');
+  append_string(bytes, log_name);
+  append_string(bytes, order.spec.directory);
+  append_string(bytes, order.spec.stdin_file.empty() ? "/dev/null" : order.spec.stdin_file);
+  for (const std::string& argument : order.spec.command) append_string(bytes, argument);
+  for (const std::string& variable : environment) append_string(bytes, variable);
+  header.strings_bytes = bytes.size() - sizeof header;
+  std::memcpy(bytes.data(), &header, sizeof header);
+
+  const Fd low(memfd_create("reeve-order", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!low) return os_failed("make the keeper's order");
+  std::size_t written = 0;
+  while (written < bytes.size()) {
+    const ssize_t wrote = ::write(low.get(), bytes.data() + written, bytes.size() - written);
+    if (wrote <= 0) return os_failed("write the keeper's order");
+    written += static_cast<std::size_t>(wrote);
+  }
+  fcntl(low.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+  Fd high(fcntl(low.get(), F_DUPFD_CLOEXEC, 10));
+  if (!high) return os_failed("keep the keeper's order");
+  return high;
+}
+
+}  // namespace reeve

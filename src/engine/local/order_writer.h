@@ -1,0 +1,25 @@
+#pragma once
+// From a start order to the sealed memory file that a keeper inherits (keeper/order.h).
+
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/os.h"
+#include "core/launch_context.h"
+#include "engine/engine.h"
+
+namespace reeve {
+
+// The environment that the job sees: the submitter's, then Reeve's own variables, then what the job
+// was given explicitly. `mark` is "REEVE_MARK=…", by which leftovers are known.
+[[nodiscard]] std::vector<std::string> job_environment(const StartOrder& order,
+                                                       const LaunchContext& context,
+                                                       const std::string& mark);
+
+// A sealed memory file with descriptor number >= 10.
+[[nodiscard]] OsResult<Fd> write_order(const StartOrder& order, const LaunchContext& context,
+                                       const std::vector<std::string>& environment,
+                                       const std::string& log_name);
+
+}  // namespace reeve

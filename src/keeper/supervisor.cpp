@@ -1,0 +1,321 @@
+#include "keeper/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "contain/process.h"
+#include "keeper/launch.h"
+#include "keeper/order.h"
+
+namespace reeve {
+namespace {
+
+std::int64_t clock_ms(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
+
+// For waits: does not count suspend, so that a laptop's sleep does not shorten a grace period.
+std::int64_t now_ms() { return clock_ms(CLOCK_MONOTONIC); }
+
+struct CpuTimes {
+  std::int64_t user_us = 0;
+  std::int64_t system_us = 0;
+};
+
+CpuTimes cgroup_cpu(int cgroup) {
+  CpuTimes times;
+  char text[1024];
+  if (cgroup < 0 || read_small_file_at(cgroup, "cpu.stat", text, sizeof text) <= 0) return times;
+  if (const char* user = strstr(text, "user_usec ")) times.user_us = atoll(user + 10);
+  if (const char* system = strstr(text, "system_usec ")) times.system_us = atoll(system + 12);
+  return times;
+}
+
+std::int64_t microseconds(const timeval& time) { return time.tv_sec * 1'000'000 + time.tv_usec; }
+
+}  // namespace
+
+Supervisor::Supervisor(const OrderHeader& header, const char* log_name, int cgroup)
+    : key_{{header.job}, header.attempt, header.start},
+      grace_ms_(header.grace_ms),
+      log_max_(header.log_max),
+      log_name_(log_name),
+      cgroup_(cgroup),
+      containment_(cgroup, true) {}
+
+void Supervisor::run(OrderView order) {
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGCHLD);
+  sigaddset(&wanted, control_stop);
+  sigaddset(&wanted, control_signal);
+  signals_.reset(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!win_permit()) return;
+  LogWriter writer(std::move(log_), logs_fd, log_name_, log_max_);
+  writer_ = &writer;
+  if (begin(std::move(order))) loop();
+  write_ended();
+}
+
+// First the lock, then the permit, which is the creation of the log file: see lock_byte.
+bool Supervisor::win_permit() {
+  struct flock own {};
+  own.l_type = F_WRLCK;
+  own.l_whence = SEEK_SET;
+  own.l_start = lock_byte(key_);
+  own.l_len = 1;
+  if (fcntl(locks_fd, F_SETLK, &own) != 0) return false;
+  log_.reset(openat(logs_fd, log_name_, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
+                    taken_mode));
+  if (log_) return true;
+  if (errno != EEXIST) {
+    fail_launch(static_cast<int>(KeeperStep::log), errno);
+    append({RecordKind::ended, key_, {}});
+  }
+  return false;
+}
+
+bool Supervisor::begin(OrderView order) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    fail_launch(static_cast<int>(KeeperStep::pipe), errno);
+    return false;
+  }
+  pipe_.reset(ends[0]);
+  Fd output(ends[1]);
+  fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
+  fcntl(pipe_.get(), F_SETPIPE_SZ, limits::pipe_bytes);  // a wish; the usual 64 KiB do as well
+  const CpuTimes before = cgroup_cpu(cgroup_);
+  cgroup_user_us_ = before.user_us;
+  cgroup_system_us_ = before.system_us;
+  const Launch launch = launch_job(order, cgroup_, output.get());
+  if (launch.pid == 0) {
+    fail_launch(static_cast<int>(launch.failed_step), launch.failed_errno);
+    return false;
+  }
+  main_ = launch.pid;
+  main_alive_ = true;
+  main_started_ms_ = now_ms();
+  write_started();
+  return true;
+}
+
+void Supervisor::fail_launch(int step, int code) {
+  Record record{RecordKind::exited, key_, {}};
+  record.numbers[exited_field::launch_step] = step;
+  record.numbers[exited_field::launch_errno] = code;
+  record.numbers[exited_field::boottime_ms] = clock_ms(CLOCK_BOOTTIME);
+  record.numbers[exited_field::utc_ms] = clock_ms(CLOCK_REALTIME);
+  append(record);
+}
+
+void Supervisor::loop() {
+  while (true) {
+    pollfd wanted[2] = {{signals_.get(), POLLIN, 0}, {pipe_.get(), POLLIN, 0}};
+    const bool napping = nap_until_ > 0 && now_ms() < nap_until_;
+    const bool has_pipe = static_cast<bool>(pipe_) && !napping;
+    poll(wanted, has_pipe ? 2 : 1, wait_ms());
+    if (!has_pipe) wanted[1].revents = 0;
+    if (wanted[1].revents != 0) drain_once();
+    if (wanted[0].revents != 0) take_signals();
+    if (main_alive_ && !started_told_ &&
+        now_ms() - main_started_ms_ >= limits::started_wake_ms) {
+      started_told_ = true;
+      wake_daemon();
+    }
+    proceed();
+    if (is_empty_) break;
+  }
+  while (pipe_) {
+    const auto drained = writer_->drain(pipe_.get());
+    // Whoever still holds the other end is outside of the attempt: what it writes is not awaited.
+    if (drained == LogWriter::Drained::nothing || drained == LogWriter::Drained::end) break;
+  }
+}
+
+// Until the next thing that happens by itself; -1: nothing does.
+int Supervisor::wait_ms() const {
+  const std::int64_t now = now_ms();
+  std::int64_t until = INT64_MAX;
+  const auto consider = [&](std::int64_t at) { until = std::min(until, std::max<std::int64_t>(at, now)); };
+  if (nap_until_ > now && pipe_) consider(nap_until_);
+  if (main_alive_ && !started_told_) consider(main_started_ms_ + limits::started_wake_ms);
+  if (phase_ == Phase::leftovers) consider(std::min(patience_until_, now + 5));
+  if (phase_ == Phase::ending) {
+    consider(kill_at_);
+    if (!main_alive_) consider(now + 5);
+  }
+  if (phase_ == Phase::killing) consider(now + (now - killing_since_ < 100 ? 1 : 20));
+  return until == INT64_MAX ? -1 : static_cast<int>(std::min<std::int64_t>(until - now, 60'000));
+}
+
+void Supervisor::drain_once() {
+  const std::int64_t now = now_ms();
+  const auto drained = writer_->drain(pipe_.get());
+  if (drained == LogWriter::Drained::end) pipe_.reset();
+  // A writer of many small pieces: read them in one go, a little later.
+  nap_until_ = drained == LogWriter::Drained::little && now - last_read_ms_ <= 2 * limits::output_nap_ms
+                   ? now + limits::output_nap_ms
+                   : 0;
+  last_read_ms_ = now;
+}
+
+void Supervisor::take_signals() {
+  signalfd_siginfo info{};
+  while (read(signals_.get(), &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == static_cast<unsigned>(control_stop)) {
+      stop(info.ssi_int);
+    } else if (info.ssi_signo == static_cast<unsigned>(control_signal)) {
+      reap();
+      if (main_alive_) containment_.signal_all(info.ssi_int);
+    }
+  }
+  reap();
+}
+
+void Supervisor::reap() {
+  while (true) {
+    int status = 0;
+    const pid_t pid = waitpid(-1, &status, WNOHANG | __WALL);
+    if (pid <= 0) return;
+    if (pid == main_ && main_alive_) main_ended(status);
+  }
+}
+
+// Exits are collected first: a main process that has ended by itself keeps its own result.
+void Supervisor::stop(std::int64_t grace_ms) {
+  reap();
+  const std::int64_t kill_at = now_ms() + std::max<std::int64_t>(grace_ms, 0);
+  if (phase_ == Phase::killing) return;
+  if (main_alive_) stopped_ = true;
+  if (phase_ != Phase::ending && grace_ms > 0) {
+    containment_.signal_all(SIGTERM);
+    containment_.signal_all(SIGCONT);  // a stopped process must wake to act on it
+  }
+  kill_at_ = kill_at_ < 0 ? kill_at : std::min(kill_at_, kill_at);
+  phase_ = Phase::ending;
+}
+
+void Supervisor::main_ended(int status) {
+  main_alive_ = false;
+  Record record{RecordKind::exited, key_, {}};
+  record.numbers[exited_field::wait_status] = status;
+  record.numbers[exited_field::stopped] = stopped_ ? 1 : 0;
+  record.numbers[exited_field::boottime_ms] = clock_ms(CLOCK_BOOTTIME);
+  record.numbers[exited_field::utc_ms] = clock_ms(CLOCK_REALTIME);
+  append(record);
+  if (phase_ == Phase::running) {
+    phase_ = Phase::leftovers;
+    patience_until_ = now_ms() + limits::leftover_patience_ms;
+  }
+}
+
+// Takes the end one step further, once the main process is gone or the time has come to kill.
+void Supervisor::proceed() {
+  const std::int64_t now = now_ms();
+  if (phase_ == Phase::ending && now >= kill_at_) {
+    phase_ = Phase::killing;
+    killing_since_ = now;
+  }
+  if (phase_ == Phase::killing) kill_all();
+  if (main_alive_) return;
+  reap();
+  if (containment_.is_empty()) {
+    is_empty_ = true;
+    return;
+  }
+  if (phase_ == Phase::leftovers && now >= patience_until_) {
+    leftovers_ = static_cast<int>(containment_.members().size());
+    wake_daemon();  // it is `finishing` now, and that may take a while
+    kill_at_ = now + grace_ms_;
+    phase_ = Phase::ending;
+    if (grace_ms_ > 0) {
+      containment_.signal_all(SIGTERM);
+      containment_.signal_all(SIGCONT);
+    }
+  }
+}
+
+void Supervisor::kill_all() {
+  containment_.kill_round();
+  reap();
+  if (now_ms() - killing_since_ < limits::kill_stuck_ms || stuck_told_) return;
+  stuck_told_ = true;
+  Record record{RecordKind::stuck, key_, {}};
+  record.numbers[0] = static_cast<std::int64_t>(containment_.members().size());
+  append(record);
+  wake_daemon();
+}
+
+void Supervisor::write_started() {
+  const auto keeper = read_stat(getpid());
+  const auto job = read_stat(main_);
+  Record record{RecordKind::started, key_, {}};
+  record.numbers[started_field::keeper_pid] = getpid();
+  record.numbers[started_field::keeper_ticks] =
+      keeper ? static_cast<std::int64_t>(keeper->start_ticks) : 0;
+  record.numbers[started_field::main_pid] = main_;
+  record.numbers[started_field::main_ticks] = job ? static_cast<std::int64_t>(job->start_ticks) : 0;
+  record.numbers[started_field::boottime_ms] = clock_ms(CLOCK_BOOTTIME);
+  record.numbers[started_field::utc_ms] = clock_ms(CLOCK_REALTIME);
+  append(record);
+}
+
+void Supervisor::write_ended() {
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  const CpuTimes cgroup = cgroup_cpu(cgroup_);
+  Record record{RecordKind::ended, key_, {}};
+  auto& n = record.numbers;
+  n[ended_field::leftovers] = leftovers_;
+  n[ended_field::cgroup_spent] = containment_.is_cgroup_spent() ? 1 : 0;
+  n[ended_field::log_bytes] = writer_->bytes();
+  n[ended_field::log_lost] = writer_->lost();
+  n[ended_field::gap_begin] = writer_->gap_begin();
+  n[ended_field::gap_end] = writer_->gap_end();
+  // The kernel leaves children that were never waited for out of the first count, and the cgroup
+  // those that had left it: the larger one is nearer to the truth.
+  n[ended_field::user_us] =
+      std::max(microseconds(usage.ru_utime), cgroup.user_us - cgroup_user_us_);
+  n[ended_field::system_us] =
+      std::max(microseconds(usage.ru_stime), cgroup.system_us - cgroup_system_us_);
+  n[ended_field::max_rss_bytes] = usage.ru_maxrss * 1024;
+  n[ended_field::read_bytes] = usage.ru_inblock * 512;
+  n[ended_field::write_bytes] = usage.ru_oublock * 512;
+  append(record);
+  wake_daemon();
+}
+
+void Supervisor::append(Record record) {
+  char line[record_bytes_max];
+  const std::size_t length = format_record(record, line);
+  // One write, so that lines of several keepers never mix. Space for it is reserved.
+  while (write(journal_fd, line, length) < 0 && errno == EINTR) {
+  }
+}
+
+void Supervisor::wake_daemon() {
+  const char byte = 0;
+  (void)!write(wake_fd, &byte, 1);  // full: it is being woken; no reader: it will look by itself
+}
+
+}  // namespace reeve

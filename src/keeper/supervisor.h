@@ -1,0 +1,78 @@
+#pragma once
+// The life of one attempt as its keeper sees it: permit, birth, output, signals, end.
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+#include "base/fd.h"
+#include "contain/containment.h"
+#include "keeper/log_writer.h"
+#include "keeper/order_view.h"
+#include "keeper/record.h"
+
+namespace reeve {
+
+class Supervisor {
+ public:
+  // Takes the descriptors of order.h. `cgroup` is -1 without one.
+  Supervisor(const OrderHeader& header, const char* log_name, int cgroup);
+
+  // Runs the attempt to its END record. Returns at once, without a trace, when the start was
+  // voided: somebody else holds the permit.
+  void run(OrderView order);
+
+ private:
+  enum class Phase {
+    running,    // the main process lives
+    leftovers,  // it has ended; others may still end by themselves
+    ending,     // SIGTERM was sent to all; SIGKILL follows at `kill_at_`
+    killing,
+  };
+
+  bool win_permit();
+  bool begin(OrderView order);
+  void fail_launch(int step, int code);
+  void loop();
+  int wait_ms() const;
+  void take_signals();
+  void reap();
+  void drain_once();
+  void stop(std::int64_t grace_ms);
+  void main_ended(int status);
+  void proceed();
+  void kill_all();
+  void write_started();
+  void write_ended();
+  void append(Record record);
+  void wake_daemon();
+
+  AttemptKey key_;
+  std::int64_t grace_ms_;
+  std::int64_t log_max_;
+  const char* log_name_;
+  int cgroup_;
+  Containment containment_;
+  Fd log_;
+  Fd pipe_;
+  Fd signals_;
+  LogWriter* writer_ = nullptr;
+  Phase phase_ = Phase::running;
+  pid_t main_ = 0;
+  bool main_alive_ = false;
+  bool stopped_ = false;
+  bool started_told_ = false;
+  bool stuck_told_ = false;
+  bool is_empty_ = false;
+  std::int64_t main_started_ms_ = 0;
+  std::int64_t patience_until_ = 0;
+  std::int64_t kill_at_ = -1;  // no SIGKILL planned
+  std::int64_t killing_since_ = 0;
+  std::int64_t nap_until_ = 0;
+  std::int64_t last_read_ms_ = 0;
+  int leftovers_ = 0;
+  std::int64_t cgroup_user_us_ = 0;
+  std::int64_t cgroup_system_us_ = 0;
+};
+
+}  // namespace reeve

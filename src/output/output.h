@@ -1,0 +1,46 @@
+#pragma once
+// What an attempt leaves: staged while it runs, published as a whole, or set aside.
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "base/os.h"
+#include "core/job.h"
+
+namespace reeve {
+
+// How one publication ended.
+struct PublishOutcome {
+  enum class Kind { published, taken, failed };
+  AttemptKey key;
+  Kind kind = Kind::published;
+  std::string text;  // the directory, or the error
+};
+
+// Called from one thread; slow work is done elsewhere and its outcome collected.
+class Output {
+ public:
+  Output() = default;
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+  virtual ~Output() = default;
+
+  // Makes the directory that the job writes into and returns its path.
+  [[nodiscard]] virtual std::expected<std::string, OsError> prepare(const Job& job) = 0;
+
+  // True when the job wrote something there. An empty directory is removed.
+  [[nodiscard]] virtual bool has_results(const Job& job) = 0;
+
+  // Starts to put the staged results into place. Repeating it after a crash is safe: a directory
+  // that is in place already counts as published.
+  virtual void publish(const Job& job) = 0;
+
+  // Keeps or deletes what an unsuccessful attempt staged, as its specification says.
+  virtual void set_aside(const Job& job) = 0;
+
+  // What was finished since the last call.
+  [[nodiscard]] virtual std::vector<PublishOutcome> collect() = 0;
+};
+
+}  // namespace reeve

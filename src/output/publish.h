@@ -1,0 +1,24 @@
+#pragma once
+// Putting staged results into place, by one rename.
+
+#include <string>
+
+#include "base/ids.h"
+#include "output/output.h"
+
+namespace reeve {
+
+struct PublishOrder {
+  AttemptKey key;
+  std::string staging;
+  std::string target;  // "<root>/<date>/<name>"
+  std::string latest;  // "<root>/latest/<name>", a link to the newest
+};
+
+// Blocks for as long as the disk does. Everything below `staging` is on disk before the rename, and
+// the rename before this returns. An existing `target` is never replaced: `taken`. When `staging`
+// is gone and `target` is there, an earlier try had succeeded: `published`. Writers in `staging`
+// must have ended.
+[[nodiscard]] PublishOutcome publish(const PublishOrder& order);
+
+}  // namespace reeve

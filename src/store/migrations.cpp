@@ -1,0 +1,133 @@
+#include "store/migrations.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace reeve {
+namespace {
+
+// A released step is never edited: a new one is appended.
+constexpr std::array<const char*, 1> steps{R"sql(
+CREATE TABLE context (
+  id INTEGER PRIMARY KEY,
+  hash INTEGER NOT NULL,
+  data BLOB NOT NULL
+) STRICT;
+CREATE INDEX context_hash ON context (hash);
+
+CREATE TABLE job (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL,
+  priority TEXT NOT NULL,
+  demand TEXT,
+  spec TEXT NOT NULL,
+  context INTEGER NOT NULL REFERENCES context (id),
+  idempotency_key TEXT,
+  queued_at INTEGER NOT NULL,
+  release_at INTEGER,
+  submitted_utc INTEGER NOT NULL,
+  ended_utc INTEGER NOT NULL DEFAULT 0,
+  reason TEXT NOT NULL DEFAULT '',
+  error TEXT NOT NULL DEFAULT '',
+  attempt INTEGER NOT NULL DEFAULT 0,
+  intent INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX job_state ON job (state, id);
+CREATE INDEX job_name ON job (name, id);
+CREATE UNIQUE INDEX job_idempotency_key ON job (idempotency_key)
+  WHERE idempotency_key IS NOT NULL;
+CREATE INDEX job_intent ON job (id) WHERE intent = 1;
+
+CREATE TABLE attempt (
+  job INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  open INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  error TEXT NOT NULL,
+  containment TEXT NOT NULL,
+  cgroup TEXT NOT NULL,
+  gpus TEXT NOT NULL,
+  staging TEXT NOT NULL,
+  publish_target TEXT NOT NULL,
+  publish_tries INTEGER NOT NULL,
+  results_dir TEXT NOT NULL,
+  log TEXT NOT NULL,
+  log_bytes INTEGER NOT NULL,
+  log_lost INTEGER NOT NULL,
+  log_gap_begin INTEGER NOT NULL,
+  log_gap_end INTEGER NOT NULL,
+  stop INTEGER NOT NULL,
+  stop_grace_ms INTEGER NOT NULL,
+  exit_kind INTEGER,
+  exit_code INTEGER NOT NULL,
+  exit_core INTEGER NOT NULL,
+  exit_step INTEGER NOT NULL,
+  exit_stopped INTEGER NOT NULL,
+  user_us INTEGER NOT NULL,
+  system_us INTEGER NOT NULL,
+  max_rss_bytes INTEGER NOT NULL,
+  max_rss_sampled INTEGER NOT NULL,
+  read_bytes INTEGER NOT NULL,
+  write_bytes INTEGER NOT NULL,
+  leftovers INTEGER NOT NULL,
+  cancel_too_late INTEGER NOT NULL,
+  kill_stuck INTEGER NOT NULL,
+  launch_failures INTEGER NOT NULL,
+  main_pid INTEGER NOT NULL,
+  started INTEGER NOT NULL,
+  ended INTEGER NOT NULL,
+  started_utc INTEGER NOT NULL,
+  ended_utc INTEGER NOT NULL,
+  PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  job INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  from_state TEXT,
+  to_state TEXT,
+  reason TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  clock INTEGER NOT NULL,
+  utc INTEGER NOT NULL
+) STRICT;
+CREATE INDEX event_job ON event (job, seq);
+
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql"};
+
+}  // namespace
+
+int schema_version() { return static_cast<int>(steps.size()); }
+
+Result<void> migrate(SQLite::Database& db) {
+  const int found = db.execAndGet("PRAGMA user_version").getInt();
+  if (found > schema_version())
+    return failed(ErrorCode::conflict,
+                  fmt::format("the database {} was written by a newer Reeve (its format is {}, "
+                              "this program knows up to {}); use that version, or another "
+                              "REEVE_HOME",
+                              db.getFilename(), found, schema_version()));
+  if (found > 0 && found < schema_version())
+    db.backup((db.getFilename() + ".before-v" + std::to_string(schema_version())).c_str(),
+              SQLite::Database::Save);
+  for (int version = found; version < schema_version(); ++version) {
+    db.exec("BEGIN IMMEDIATE");
+    db.exec(steps[static_cast<std::size_t>(version)]);
+    db.exec(fmt::format("PRAGMA user_version = {}", version + 1));
+    db.exec("COMMIT");
+  }
+  return {};
+}
+
+}  // namespace reeve

@@ -1,0 +1,17 @@
+#pragma once
+// The shape of the database, as the sequence of steps that lead to it.
+
+#include <SQLiteCpp/Database.h>
+
+#include "base/result.h"
+
+namespace reeve {
+
+// The version that this program reads and writes.
+[[nodiscard]] int schema_version();
+
+// Brings an older database up to date, one transaction each step, after a copy was put beside the
+// file ("<file>.before-v2"). A newer one is refused in plain words; nothing of it is touched.
+[[nodiscard]] Result<void> migrate(SQLite::Database& db);
+
+}  // namespace reeve

@@ -1,0 +1,327 @@
+#include "store/store.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "base/check.h"
+#include "base/checksum.h"
+#include "store/migrations.h"
+#include "store/rows.h"
+
+namespace reeve {
+namespace {
+
+Error to_error(const SQLite::Exception& cause, const std::string& action) {
+  const int code = cause.getErrorCode() & 0xFF;
+  ErrorCode kind = ErrorCode::io;
+  if (code == SQLITE_FULL) kind = ErrorCode::full;
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) kind = ErrorCode::corrupt;
+  if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
+    kind = ErrorCode::forbidden;
+  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) kind = ErrorCode::busy;
+  return {kind, action + ": " + cause.what()};
+}
+
+constexpr const char* save_attempt_sql = R"sql(
+INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+  ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35,
+  ?36, ?37, ?38, ?39, ?40, ?41)
+ON CONFLICT (job, number) DO UPDATE SET start = ?3, open = ?4, state = ?5, reason = ?6, error = ?7,
+  containment = ?8, cgroup = ?9, gpus = ?10, staging = ?11, publish_target = ?12,
+  publish_tries = ?13, results_dir = ?14, log = ?15, log_bytes = ?16, log_lost = ?17,
+  log_gap_begin = ?18, log_gap_end = ?19, stop = ?20, stop_grace_ms = ?21, exit_kind = ?22,
+  exit_code = ?23, exit_core = ?24, exit_step = ?25, exit_stopped = ?26, user_us = ?27,
+  system_us = ?28, max_rss_bytes = ?29, max_rss_sampled = ?30, read_bytes = ?31, write_bytes = ?32,
+  leftovers = ?33, cancel_too_late = ?34, kill_stuck = ?35, launch_failures = ?36, main_pid = ?37,
+  started = ?38, ended = ?39, started_utc = ?40, ended_utc = ?41
+WHERE attempt.open = 1)sql";
+
+}  // namespace
+
+Store::Store(const std::string& path)
+    : db_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 5000) {}
+
+Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
+  try {
+    std::unique_ptr<Store> store(new Store(path));
+    // Debian's 3.40.1 can corrupt a write-ahead log that two connections use: there is one.
+    store->db_.exec("PRAGMA locking_mode = EXCLUSIVE");
+    store->db_.exec("PRAGMA journal_mode = WAL");
+    store->db_.exec("PRAGMA synchronous = FULL");
+    store->db_.exec("PRAGMA foreign_keys = OFF");
+    store->db_.exec("PRAGMA cache_size = -8192");
+    store->db_.exec("PRAGMA journal_size_limit = 67108864");
+    if (auto migrated = migrate(store->db_); !migrated) return std::unexpected(migrated.error());
+    return store;
+  } catch (const SQLite::Exception& error) {
+    return std::unexpected(to_error(error, "open the database " + path));
+  }
+}
+
+Store::Prepared Store::prepared(const char* sql) {
+  auto& statement = statements_[sql];
+  if (!statement) statement = std::make_unique<SQLite::Statement>(db_, sql);
+  return Prepared(*statement);
+}
+
+Result<void> Store::transact(const std::function<void()>& write) {
+  try {
+    prepared("BEGIN IMMEDIATE")->exec();
+    write();
+    prepared("COMMIT")->exec();
+    return {};
+  } catch (const SQLite::Exception& error) {
+    if (sqlite3_get_autocommit(db_.getHandle()) == 0) {
+      db_.tryExec("ROLLBACK");
+    }
+    return std::unexpected(to_error(error, "write to the database"));
+  }
+}
+
+void Store::insert(const Job& job) {
+  auto statement = prepared(
+      "INSERT INTO job (id, name, state, priority, demand, spec, context, idempotency_key, "
+      "queued_at, release_at, submitted_utc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+  rows::bind_job(*statement, job);
+  statement->exec();
+}
+
+void Store::save(const Job& job) {
+  auto statement = prepared(
+      "UPDATE job SET state = ?2, queued_at = ?3, release_at = ?4, ended_utc = ?5, reason = ?6, "
+      "error = ?7, attempt = ?8, intent = ?9 WHERE id = ?1");
+  statement->bind(1, job.id.value);
+  statement->bind(2, std::string(to_word(job.state)));
+  statement->bind(3, job.queued_at.ms);
+  if (job.release_at) statement->bind(4, job.release_at->ms);
+  statement->bind(5, job.ended_at.ms);
+  statement->bind(6, std::string(to_word(job.reason)));
+  statement->bind(7, job.error);
+  statement->bind(8, job.attempt.number);
+  statement->bind(9, job.attempt.intent ? 1 : 0);
+  check(statement->exec() == 1, "a job that is saved exists");
+}
+
+void Store::save_attempt(const Job& job) {
+  if (job.attempt.number == 0) return;
+  auto statement = prepared(save_attempt_sql);
+  rows::bind_attempt(*statement, job);
+  check(statement->exec() == 1, "the terminal state of an attempt never changes");
+}
+
+std::int64_t Store::append(const Event& event, const Now& now) {
+  auto statement = prepared(
+      "INSERT INTO event (job, attempt, kind, from_state, to_state, reason, actor, detail, clock, "
+      "utc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+  statement->bind(1, event.job.value);
+  statement->bind(2, event.attempt);
+  statement->bind(3, event.kind);
+  if (event.from) statement->bind(4, std::string(to_word(*event.from)));
+  if (event.to) statement->bind(5, std::string(to_word(*event.to)));
+  statement->bind(6, std::string(to_word(event.reason)));
+  statement->bind(7, event.actor);
+  statement->bind(8, event.detail);
+  statement->bind(9, now.time.ms);
+  statement->bind(10, now.utc.ms);
+  statement->exec();
+  return db_.getLastInsertRowid();
+}
+
+std::int64_t Store::put_context(std::string_view data) {
+  const auto hash = static_cast<std::int64_t>(fnv1a(data));
+  auto known = prepared("SELECT id FROM context WHERE hash = ?1 AND data = ?2");
+  known->bind(1, hash);
+  known->bindNoCopy(2, data.data(), static_cast<int>(data.size()));
+  if (known->executeStep()) return known->getColumn(0).getInt64();
+  auto statement = prepared("INSERT INTO context (hash, data) VALUES (?1, ?2)");
+  statement->bind(1, hash);
+  statement->bindNoCopy(2, data.data(), static_cast<int>(data.size()));
+  statement->exec();
+  return db_.getLastInsertRowid();
+}
+
+void Store::set_meta(std::string_view key, std::string_view value) {
+  auto statement = prepared(
+      "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value");
+  statement->bind(1, std::string(key));
+  statement->bind(2, std::string(value));
+  statement->exec();
+}
+
+void Store::remove(JobId id) {
+  for (const char* sql : {"DELETE FROM event WHERE job = ?1", "DELETE FROM attempt WHERE job = ?1",
+                          "DELETE FROM job WHERE id = ?1"}) {
+    auto statement = prepared(sql);
+    statement->bind(1, id.value);
+    statement->exec();
+  }
+}
+
+template <typename T>
+Result<T> Store::read(const char* action, const std::function<T()>& query) {
+  try {
+    return query();
+  } catch (const SQLite::Exception& error) {
+    return std::unexpected(to_error(error, action));
+  }
+}
+
+Result<std::optional<Job>> Store::load(JobId id) {
+  static const std::string sql = std::string("SELECT ") + rows::job_columns + "WHERE job.id = ?1";
+  return read<std::optional<Job>>("load a job", [&]() -> std::optional<Job> {
+    auto statement = prepared(sql.c_str());
+    statement->bind(1, id.value);
+    if (!statement->executeStep()) return std::nullopt;
+    return rows::read_job(*statement);
+  });
+}
+
+Result<std::vector<Job>> Store::list(const JobQuery& query) {
+  // The shape of the statement depends on which filters are set; values are always bound.
+  std::string sql = std::string("SELECT ") + rows::job_columns + "WHERE job.id < ?1";
+  if (!query.name.empty()) sql += " AND job.name = ?2";
+  for (std::size_t i = 0; i < query.states.size(); ++i)
+    sql += fmt::format("{}?{}", i == 0 ? " AND job.state IN (" : ", ", i + 4);
+  if (!query.states.empty()) sql += ")";
+  sql += " ORDER BY job.id DESC LIMIT ?3";
+  return read<std::vector<Job>>("list jobs", [&] {
+    SQLite::Statement statement(db_, sql);
+    statement.bind(1, query.before ? query.before->value : INT64_MAX);
+    if (!query.name.empty()) statement.bind(2, query.name);
+    statement.bind(3, query.rows_max);
+    for (std::size_t i = 0; i < query.states.size(); ++i)
+      statement.bind(static_cast<int>(i + 4), std::string(to_word(query.states[i])));
+    std::vector<Job> jobs;
+    while (statement.executeStep()) jobs.push_back(rows::read_job(statement));
+    return jobs;
+  });
+}
+
+Result<std::vector<StoredEvent>> Store::events(const EventQuery& query) {
+  const char* all =
+      "SELECT seq, job, attempt, kind, from_state, to_state, reason, actor, detail, clock, utc "
+      "FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+  const char* of_job =
+      "SELECT seq, job, attempt, kind, from_state, to_state, reason, actor, detail, clock, utc "
+      "FROM event WHERE seq > ?1 AND job = ?3 ORDER BY seq LIMIT ?2";
+  return read<std::vector<StoredEvent>>("list events", [&] {
+    auto statement = prepared(query.job ? of_job : all);
+    statement->bind(1, query.after);
+    statement->bind(2, query.rows_max);
+    if (query.job) statement->bind(3, query.job->value);
+    std::vector<StoredEvent> events;
+    while (statement->executeStep()) {
+      StoredEvent stored;
+      stored.seq = statement->getColumn(0).getInt64();
+      stored.event.job = {statement->getColumn(1).getInt64()};
+      stored.event.attempt = statement->getColumn(2).getInt();
+      stored.event.kind = statement->getColumn(3).getString();
+      stored.event.from = state_from_word(statement->getColumn(4).getString());
+      stored.event.to = state_from_word(statement->getColumn(5).getString());
+      stored.event.reason = reason_from_word(statement->getColumn(6).getString()).value_or(Reason::none);
+      stored.event.actor = statement->getColumn(7).getString();
+      stored.event.detail = statement->getColumn(8).getString();
+      stored.clock = {statement->getColumn(9).getInt64()};
+      stored.utc = {statement->getColumn(10).getInt64()};
+      events.push_back(std::move(stored));
+    }
+    return events;
+  });
+}
+
+Result<std::optional<JobId>> Store::find_by_key(std::string_view idempotency_key) {
+  return read<std::optional<JobId>>("find a job by its key", [&]() -> std::optional<JobId> {
+    auto statement = prepared("SELECT id FROM job WHERE idempotency_key = ?1");
+    statement->bind(1, std::string(idempotency_key));
+    if (!statement->executeStep()) return std::nullopt;
+    return JobId{statement->getColumn(0).getInt64()};
+  });
+}
+
+Result<std::string> Store::context(std::int64_t id) {
+  return read<std::string>("load an environment", [&] {
+    auto statement = prepared("SELECT data FROM context WHERE id = ?1");
+    statement->bind(1, id);
+    return statement->executeStep() ? statement->getColumn(0).getString() : std::string();
+  });
+}
+
+Result<std::string> Store::meta(std::string_view key) {
+  return read<std::string>("load a setting", [&] {
+    auto statement = prepared("SELECT value FROM meta WHERE key = ?1");
+    statement->bind(1, std::string(key));
+    return statement->executeStep() ? statement->getColumn(0).getString() : std::string();
+  });
+}
+
+Result<void> Store::each_waiting(const std::function<void(const WaitingRow&)>& visit) {
+  const auto result = read<bool>("load the queue", [&] {
+    auto statement = prepared(
+        "SELECT id, state, demand, priority, queued_at, release_at FROM job "
+        "WHERE state IN ('queued', 'held') ORDER BY id");
+    while (statement->executeStep()) {
+      WaitingRow row;
+      row.id = {statement->getColumn(0).getInt64()};
+      row.state = state_from_word(statement->getColumn(1).getString()).value_or(JobState::queued);
+      row.demand = rows::demand_from_text(statement->getColumn(2).getString());
+      row.priority = priority_from_word(statement->getColumn(3).getString()).value_or(Priority::normal);
+      row.queued_at = {statement->getColumn(4).getInt64()};
+      if (!statement->isColumnNull(5)) row.release_at = Time{statement->getColumn(5).getInt64()};
+      visit(row);
+    }
+    return true;
+  });
+  if (!result) return std::unexpected(result.error());
+  return {};
+}
+
+Result<std::vector<Job>> Store::with_possible_keeper() {
+  static const std::string sql =
+      std::string("SELECT ") + rows::job_columns +
+      "WHERE job.id IN (SELECT id FROM job WHERE intent = 1 UNION SELECT id FROM job WHERE state "
+      "IN ('starting', 'running', 'paused', 'cancelling', 'timing_out', 'finishing')) "
+      "ORDER BY job.id";
+  return read<std::vector<Job>>("load the active jobs", [&] {
+    auto statement = prepared(sql.c_str());
+    std::vector<Job> jobs;
+    while (statement->executeStep()) jobs.push_back(rows::read_job(*statement));
+    return jobs;
+  });
+}
+
+Result<JobId> Store::last_id() {
+  return read<JobId>("load the last id", [&] {
+    auto statement = prepared("SELECT seq FROM sqlite_sequence WHERE name = 'job'");
+    return JobId{statement->executeStep() ? statement->getColumn(0).getInt64() : 0};
+  });
+}
+
+Result<std::int64_t> Store::last_event() {
+  return read<std::int64_t>("load the last event", [&] {
+    auto statement = prepared("SELECT COALESCE(MAX(seq), 0) FROM event");
+    statement->executeStep();
+    return statement->getColumn(0).getInt64();
+  });
+}
+
+Result<std::vector<std::pair<JobState, std::int64_t>>> Store::counts() {
+  using Counts = std::vector<std::pair<JobState, std::int64_t>>;
+  return read<Counts>("count jobs", [&] {
+    auto statement = prepared("SELECT state, COUNT(*) FROM job GROUP BY state");
+    Counts counts;
+    while (statement->executeStep())
+      if (const auto state = state_from_word(statement->getColumn(0).getString()))
+        counts.emplace_back(*state, statement->getColumn(1).getInt64());
+    return counts;
+  });
+}
+
+Result<std::string> Store::check_integrity() {
+  return read<std::string>("check the database", [&] {
+    SQLite::Statement statement(db_, "PRAGMA integrity_check");
+    statement.executeStep();
+    return statement.getColumn(0).getString();
+  });
+}
+
+}  // namespace reeve

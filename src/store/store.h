@@ -1,0 +1,130 @@
+#pragma once
+// The durable truth: jobs, attempts and events in one SQLite file.
+//
+// One connection, one thread, `synchronous=FULL`: when `commit` has returned, what was written is
+// on disk. Reads see what was written before, committed or not. A failed write or commit rolls the
+// whole transaction back; what the caller holds in memory is then ahead of the disk and must be
+// loaded again.
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "core/job.h"
+#include "core/lifecycle.h"
+
+namespace reeve {
+
+// What the plan needs to know of a job that waits.
+struct WaitingRow {
+  JobId id;
+  JobState state = JobState::queued;
+  Demand demand;
+  Priority priority = Priority::normal;
+  Time queued_at;
+  std::optional<Time> release_at;
+};
+
+struct StoredEvent {
+  std::int64_t seq = 0;  // 1, 2, 3 … without a hole
+  Event event;
+  Time clock;
+  UtcTime utc;
+};
+
+// A page of jobs, newest first.
+struct JobQuery {
+  std::vector<JobState> states;  // empty: any
+  std::string name;              // empty: any
+  std::optional<JobId> before;   // only ids below this one
+  std::int64_t rows_max = 50;
+};
+
+// A page of events, oldest first.
+struct EventQuery {
+  std::int64_t after = 0;  // only later ones
+  std::optional<JobId> job;
+  std::int64_t rows_max = 1000;
+};
+
+class Store {
+ public:
+  // Opens or makes the file (":memory:" for tests) and migrates it. Holds the file exclusively.
+  static Result<std::unique_ptr<Store>> open(const std::string& path);
+
+  // Runs `write` and commits. Any failure inside rolls back and is returned.
+  [[nodiscard]] Result<void> transact(const std::function<void()>& write);
+
+  // --- inside transact; these throw, and transact turns that into its result ---
+  void insert(const Job& job);
+  // Updates the job's row.
+  void save(const Job& job);
+  // Inserts or updates the row of the job's current attempt. The terminal state of an attempt is
+  // written by compare-and-set and never changes: a second write to a closed one is a bug.
+  void save_attempt(const Job& job);
+  // Returns the sequence number.
+  std::int64_t append(const Event& event, const Now& now);
+  // Environment and limits of a submitter, stored once however many jobs share them.
+  std::int64_t put_context(std::string_view data);
+  void set_meta(std::string_view key, std::string_view value);
+  // Deletes the job, its attempts and its events.
+  void remove(JobId id);
+
+  // --- reads ---
+  [[nodiscard]] Result<std::optional<Job>> load(JobId id);
+  [[nodiscard]] Result<std::vector<Job>> list(const JobQuery& query);
+  [[nodiscard]] Result<std::vector<StoredEvent>> events(const EventQuery& query);
+  [[nodiscard]] Result<std::optional<JobId>> find_by_key(std::string_view idempotency_key);
+  [[nodiscard]] Result<std::string> context(std::int64_t id);
+  [[nodiscard]] Result<std::string> meta(std::string_view key);
+  // All jobs that wait, oldest first.
+  [[nodiscard]] Result<void> each_waiting(const std::function<void(const WaitingRow&)>& visit);
+  // Jobs of which a keeper may exist: active ones, and queued ones whose start is committed.
+  [[nodiscard]] Result<std::vector<Job>> with_possible_keeper();
+  // The highest id ever given out, 0 when none was.
+  [[nodiscard]] Result<JobId> last_id();
+  [[nodiscard]] Result<std::int64_t> last_event();
+  // Number of jobs in each state.
+  [[nodiscard]] Result<std::vector<std::pair<JobState, std::int64_t>>> counts();
+  // "ok", or what SQLite found.
+  [[nodiscard]] Result<std::string> check_integrity();
+
+ private:
+  // A statement in use. Resets it at the end, since an open one keeps the write-ahead log from
+  // being reused.
+  class Prepared {
+   public:
+    explicit Prepared(SQLite::Statement& statement) : statement_(statement) {}
+    Prepared(const Prepared&) = delete;
+    Prepared& operator=(const Prepared&) = delete;
+    ~Prepared() {
+      statement_.tryReset();
+      statement_.clearBindings();
+    }
+    SQLite::Statement* operator->() { return &statement_; }
+    SQLite::Statement& operator*() { return statement_; }
+
+   private:
+    SQLite::Statement& statement_;
+  };
+
+  explicit Store(const std::string& path);
+  Prepared prepared(const char* sql);
+  template <typename T>
+  Result<T> read(const char* action, const std::function<T()>& query);
+
+  SQLite::Database db_;
+  // Keyed by the address of the literal: each statement stands in one place.
+  std::unordered_map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
+};
+
+}  // namespace reeve
