@@ -66,7 +66,7 @@ int run_command_line(int argc, char** argv) {
     (void)print(std::string("reeve ") + REEVE_VERSION + "\n");
   });
   if (words.empty()) {
-    (void)print(app.help());
+    fmt::print(stderr, "{}", app.help());
     return exit_codes::usage;
   }
   std::ranges::reverse(words);  // as the parser wants them

@@ -10,9 +10,13 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 
 namespace reeve::cli {
 namespace {
+
+constexpr std::chrono::seconds start_patience{15};
+constexpr int start_pause_ms = 20;
 
 // "The daemon answered nothing": it went away in the middle, which callers may mend by connecting
 // again.
@@ -71,29 +75,31 @@ Result<void> start_daemon(const Paths& paths) {
   if (!pid) return std::unexpected(pid.error());
   write_end.reset();
   std::string told = read_until_closed(read_end.get());
-  int status = 0;
-  ::waitpid(*pid, &status, 0);  // it has gone to the background and left this process
+  ::waitpid(*pid, nullptr, 0);  // the daemon itself has gone to the background
   if (told.ends_with('\n')) told.pop_back();
   if (told == "ready") return {};
-  // Somebody else's daemon may have been quicker.
-  if (const auto other = connect_to(paths.socket())) {
-    ::close(*other);
-    return {};
-  }
-  return failed(ErrorCode::unreachable,
-                told.empty() ? "the daemon could not be started; see " + paths.log() : told);
+  const auto colon = told.find(": ");
+  if (colon == std::string::npos)
+    return failed(ErrorCode::unreachable, "the daemon could not be started; see " + paths.log());
+  // Busy: somebody else's daemon holds the directory. It was quicker, or it is just stopping.
+  const bool is_busy = told.substr(0, colon) == to_word(ErrorCode::busy);
+  return failed(is_busy ? ErrorCode::busy : ErrorCode::unreachable, told.substr(colon + 2));
 }
 
 Result<Client> Client::connect(const Paths& paths, IfDown if_down) {
   auto socket = connect_to(paths.socket());
   if (!socket && if_down == IfDown::fail)
     return failed(ErrorCode::unreachable, "no daemon is running for " + paths.state);
-  // A daemon that is just stopping, or was quicker than ours, needs another look.
-  for (int round = 0; !socket && round < 3; ++round) {
-    if (auto started = start_daemon(paths); !started) return std::unexpected(started.error());
+  const auto give_up = std::chrono::steady_clock::now() + start_patience;
+  while (!socket) {
+    const auto started = start_daemon(paths);
+    if (!started && (started.error().code != ErrorCode::busy ||
+                     std::chrono::steady_clock::now() > give_up))
+      return failed(ErrorCode::unreachable, started.error().message);
     socket = connect_to(paths.socket());
+    // The other daemon does not tell us when it listens, or is gone.
+    if (!socket) ::poll(nullptr, 0, start_pause_ms);
   }
-  if (!socket) return std::unexpected(socket.error());
   return Client(Fd(*socket));
 }
 

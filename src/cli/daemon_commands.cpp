@@ -69,7 +69,8 @@ void run_start() {
     say(fmt::format("the daemon is running (pid {})", find_daemon(*paths).value_or(0)));
     return;
   }
-  if (auto started = start_daemon(*paths); !started) return finish(fail(started.error()));
+  if (auto started = Client::connect(*paths, IfDown::start); !started)
+    return finish(fail(started.error()));
   say(fmt::format("the daemon is running (pid {}); its log is {}", find_daemon(*paths).value_or(0),
                   paths->log()));
 }

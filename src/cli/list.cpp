@@ -18,8 +18,10 @@ struct ListCommand {
   bool as_json = false;
   std::vector<std::string> states;
   std::string name;
-  std::int64_t limit = 50;
+  std::int64_t limit = 0;  // 0: not given
 };
+
+constexpr std::int64_t rows_shown = 50;
 
 std::string command_text(const json::object& job) {
   std::vector<std::string> words;
@@ -79,7 +81,7 @@ void run_list(const ListCommand& options) {
   for (const std::string& state : options.states) states.emplace_back(state);
   const auto reply = client->call("listJobs", {{"states", std::move(states)},
                                                {"name", options.name},
-                                               {"limit", options.all ? 0 : options.limit}});
+                                               {"limit", options.limit == 0 && !options.all ? rows_shown : options.limit}});
   if (!reply) return finish(fail(reply.error()));
   const json::array& jobs = reply->at("jobs").as_array();
   if (options.as_json) {

@@ -5,10 +5,12 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <utility>
 
 #include "base/text.h"
+#include "cli/command.h"
 
 namespace reeve::cli {
 namespace {
@@ -56,7 +58,12 @@ bool print(std::string_view text) {
   while (!text.empty()) {
     const ssize_t wrote = ::write(1, text.data(), text.size());
     if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return false;
+    if (wrote < 0 && errno == EPIPE) return false;
+    if (wrote <= 0) {
+      say(std::string("cannot write to standard output: ") +
+          std::strerror(errno));  // NOLINT(concurrency-mt-unsafe)
+      throw CLI::RuntimeError(exit_codes::internal);
+    }
     text.remove_prefix(static_cast<std::size_t>(wrote));
   }
   return true;

@@ -14,7 +14,7 @@ namespace reeve::cli {
 
 // To stderr, with "reeve: " in front.
 void say(std::string_view sentence);
-// To stdout. False once nobody reads it any more.
+// To stdout. False once nobody reads it any more; any other failure ends the command with 125.
 bool print(std::string_view text);
 
 // Makes a job's output safe for a terminal, across chunks: colours (SGR), tabs, carriage returns

@@ -34,6 +34,15 @@ std::string_view step_words(LaunchStep step) {
   }
 }
 
+// The path that the step was about, for the words of the error.
+std::string step_path(LaunchStep step, const JobSpec& spec) {
+  if (step == LaunchStep::staging) return " below " + printable(spec.results_root);
+  if (step == LaunchStep::directory) return ": " + printable(spec.directory);
+  if (step == LaunchStep::input)
+    return ": " + (spec.stdin_file.empty() ? "/dev/null" : printable(spec.stdin_file));
+  return "";
+}
+
 std::string describe_exec_error(int code, const JobSpec& spec) {
   const std::string program = printable(spec.command.empty() ? "" : spec.command.front());
   switch (code) {
@@ -119,11 +128,7 @@ std::string describe(const ExitStatus& exit, const JobSpec& spec) {
                          exit.core_dumped ? " (core dumped)" : "");
     case ExitKind::launch_error:
       if (exit.step == LaunchStep::exec) return describe_exec_error(exit.code, spec);
-      if (exit.step == LaunchStep::directory)
-        return fmt::format("{}: {}: {} ({})", step_words(exit.step), printable(spec.directory),
-                           std::strerror(exit.code),  // NOLINT(concurrency-mt-unsafe)
-                           errno_name(exit.code));
-      return fmt::format("{}: {} ({}){}", step_words(exit.step),
+      return fmt::format("{}{}: {} ({}){}", step_words(exit.step), step_path(exit.step, spec),
                          std::strerror(exit.code),  // NOLINT(concurrency-mt-unsafe)
                          errno_name(exit.code),
                          exit.code == EAGAIN ? "; see `ulimit -u`, the limit on processes" : "");

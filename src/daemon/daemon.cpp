@@ -295,19 +295,25 @@ void open_log(const DaemonOptions& options) {
   spdlog::flush_on(spdlog::level::info);
 }
 
-void tell_ready(const DaemonOptions& options, const std::string& sentence) {
+void tell_ready(const DaemonOptions& options, const Result<void>& opened) {
   if (!options.ready_fd) {
-    if (sentence != "ready") fmt::print(stderr, "reeve: {}\n", sentence);
+    if (!opened) fmt::print(stderr, "reeve: {}\n", opened.error().message);
     return;
   }
-  const std::string line = sentence + "\n";
+  const std::string line =
+      opened ? "ready\n"
+             : fmt::format("{}: {}\n", to_word(opened.error().code), opened.error().message);
   (void)!::write(*options.ready_fd, line.data(), line.size());
   ::close(*options.ready_fd);
 }
 
 }  // namespace
 
-int run_daemon(const DaemonOptions& options) {
+int run_daemon(DaemonOptions options) {
+  if (options.ready_fd) {
+    const Fd low(*options.ready_fd);
+    options.ready_fd = ::fcntl(low.get(), F_DUPFD_CLOEXEC, 10);
+  }
   occupy_low_descriptors();
   raise_descriptor_limit();
   ::umask(022);  // the state directory is private as a whole; results are as open as usual
@@ -315,11 +321,9 @@ int run_daemon(const DaemonOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   Daemon daemon(options);
   open_log(options);
-  if (const auto opened = daemon.open(); !opened) {
-    tell_ready(options, opened.error().message);
-    return opened.error().code == ErrorCode::busy ? 75 : 1;
-  }
-  tell_ready(options, "ready");
+  const auto opened = daemon.open();
+  tell_ready(options, opened);
+  if (!opened) return opened.error().code == ErrorCode::busy ? 75 : 1;
   daemon.run();
   return 0;
 }

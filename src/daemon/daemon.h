@@ -13,14 +13,14 @@ struct DaemonOptions {
   Paths paths;
   std::string keeper_program;
   bool use_cgroups = true;
-  // Where "ready\n" is written once clients can connect, or the sentence that says why not; closed
-  // afterwards. Nothing: messages go to stderr.
+  // Where "ready\n" is written once clients can connect, or "<error code>: <sentence>\n"; closed
+  // afterwards. Nothing: the sentence goes to stderr.
   std::optional<int> ready_fd;
   bool log_to_stderr = false;
 };
 
 // Runs until it is asked to stop (stopDaemon, SIGTERM, SIGINT). Jobs go on afterwards. Returns the
 // exit code of the process: 0, 75 when another daemon holds the state directory, else 1.
-int run_daemon(const DaemonOptions& options);
+int run_daemon(DaemonOptions options);
 
 }  // namespace reeve

@@ -197,8 +197,12 @@ void Dispatcher::advance(const Now& now) {
     if (now.time < retry_at_) return;
     retry_at_ = now.time + Duration(1000);
     if (auto loaded = load(now); !loaded) return;
-    if (!has_uncommitted()) degraded_.reset();
-    return;  // otherwise the next commit tells whether the disk takes writes again
+    // The commit that follows tells whether the disk takes writes again.
+    if (has_uncommitted())
+      is_retrying_ = true;
+    else
+      degraded_.reset();
+    return;
   }
   for (const Observed& observed : engine_.observe()) observe(observed, now);
   if (auto cursor = engine_.cursor(); cursor != cursor_) {

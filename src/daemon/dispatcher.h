@@ -138,6 +138,7 @@ class Dispatcher {
 
   std::optional<Error> degraded_;
   Time retry_at_;
+  bool is_retrying_ = false;  // loaded again, and to be committed
 };
 
 }  // namespace reeve

@@ -19,7 +19,7 @@ bool Dispatcher::has_uncommitted() const {
 std::optional<Time> Dispatcher::commit_due() const {
   if (!has_uncommitted()) return std::nullopt;
   if (!callbacks_.empty()) return Time{0};
-  if (degraded_) return retry_at_;
+  if (degraded_) return is_retrying_ ? Time{0} : retry_at_;
   const bool is_urgent = !effects_.empty() || !removed_.empty() ||
                          changed_.size() >= limits::commit_facts_max;
   return is_urgent || !dirty_since_ ? Time{0} : *dirty_since_ + limits::commit_hold;
@@ -64,6 +64,7 @@ void Dispatcher::finish_batch(const Now& now) {
   cursor_dirty_ = false;
   dirty_since_.reset();
   degraded_.reset();
+  is_retrying_ = false;
   // Effects may change jobs again; what they change belongs to the next batch.
   for (const auto& [id, effect] : std::exchange(effects_, {})) act(id, effect, now);
   for (const AttemptKey& key : std::exchange(ended_, {})) engine_.forget(key);
@@ -88,6 +89,7 @@ void Dispatcher::finish_batch(const Now& now) {
 void Dispatcher::abandon_batch(const Error& error, const Now& now) {
   const auto callbacks = std::exchange(callbacks_, {});
   degraded_ = error;
+  is_retrying_ = false;
   retry_at_ = now.time + Duration(1000);
   const Result<void> outcome = std::unexpected(error);
   for (const auto& then : callbacks) then(outcome);

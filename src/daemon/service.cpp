@@ -280,7 +280,13 @@ void Service::events(const json::object& args, Reply reply) {
   if (!decoded) return reply(std::unexpected(decoded.error()));
   EventQuery query;
   query.after = decoded->after;
-  if (decoded->job) query.job = JobId{*decoded->job};
+  if (decoded->job) {
+    query.job = JobId{*decoded->job};
+    const auto job = store_.load(*query.job);
+    if (!job) return reply(std::unexpected(job.error()));
+    if (!*job)
+      return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", *decoded->job)));
+  }
   query.rows_max = decoded->limit <= 0 ? limits::page_rows_max : decoded->limit;
   const auto events = store_.events(query);
   if (!events) return reply(std::unexpected(events.error()));

@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <unordered_set>
 #include <utility>
@@ -18,6 +19,8 @@ namespace reeve {
 namespace {
 
 namespace asio = boost::asio;
+constexpr std::chrono::milliseconds accept_pause{100};
+
 using Socket = asio::local::stream_protocol::socket;
 
 bool is_same_user(int socket) {
@@ -131,6 +134,7 @@ class SessionServer::Impl : public std::enable_shared_from_this<SessionServer::I
   Impl(asio::io_context& context, int listening, Service& service,
        std::function<void()> after_request)
       : acceptor_(context, asio::local::stream_protocol(), listening),
+        retry_(context),
         service_(service),
         after_request_(std::move(after_request)) {}
 
@@ -138,12 +142,16 @@ class SessionServer::Impl : public std::enable_shared_from_this<SessionServer::I
     acceptor_.async_accept([self = shared_from_this()](const auto& error, Socket socket) {
       if (error == asio::error::operation_aborted || !self->acceptor_.is_open()) return;
       if (!error) self->begin(std::move(socket));
-      // Out of descriptors: those who wait in the backlog are served when one becomes free.
-      if (error == asio::error::no_descriptors) {
-        self->is_waiting_for_descriptors_ = true;
-        return;
-      }
+      // Out of descriptors: those who wait in the backlog are served once some are free again.
+      if (error == asio::error::no_descriptors) return self->accept_later();
       self->accept();
+    });
+  }
+
+  void accept_later() {
+    retry_.expires_after(accept_pause);
+    retry_.async_wait([self = shared_from_this()](const auto& error) {
+      if (!error && self->acceptor_.is_open()) self->accept();
     });
   }
 
@@ -155,7 +163,6 @@ class SessionServer::Impl : public std::enable_shared_from_this<SessionServer::I
           const auto self = weak.lock();
           if (!self) return;
           self->sessions_.erase(gone);
-          if (std::exchange(self->is_waiting_for_descriptors_, false)) self->accept();
         });
     sessions_.insert(session.get());
     session->read_header();
@@ -164,6 +171,7 @@ class SessionServer::Impl : public std::enable_shared_from_this<SessionServer::I
   void close() {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
+    retry_.cancel();
     for (Session* session : std::unordered_set<Session*>(sessions_)) session->close();
   }
 
@@ -171,10 +179,10 @@ class SessionServer::Impl : public std::enable_shared_from_this<SessionServer::I
 
  private:
   asio::local::stream_protocol::acceptor acceptor_;
+  asio::steady_timer retry_;
   Service& service_;
   std::function<void()> after_request_;
   std::unordered_set<Session*> sessions_;
-  bool is_waiting_for_descriptors_ = false;
 };
 
 SessionServer::SessionServer(asio::io_context& context, int listening, Service& service,

@@ -67,9 +67,9 @@ Result<Fd> lock_state_directory(const Paths& paths) {
   // Whoever may write here may run commands as this user.
   if ((info.st_mode & 077) != 0 && ::chmod(paths.state.c_str(), 0700) != 0)
     return unusable(paths, errno, "make it private");
-  const Fd low(::open(paths.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  Fd lock(low ? ::fcntl(low.get(), F_DUPFD_CLOEXEC, 10) : -1);
+  Fd lock(::open(paths.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) return unusable(paths, errno, "open its lock file");
+  // From here on nothing else in this process may open and close the file: that would drop the lock.
   struct flock whole {};
   whole.l_type = F_WRLCK;
   if (::fcntl(lock.get(), F_SETLK, &whole) != 0)

@@ -28,6 +28,19 @@ void apply_limits(const OrderHeader& header) {
   }
 }
 
+// posix_spawn of glibc leaves its own two signals ignored in what it starts, and C libraries refuse
+// to touch them: hence the bare system call, with the kernel's structure all zero (SIG_DFL).
+void reset_library_signals() {
+  struct {
+    void* handler;
+    unsigned long flags;
+    void* restorer;
+    unsigned long mask;
+  } standard{};
+  for (int number = 32; number <= 34; ++number)
+    syscall(SYS_rt_sigaction, number, &standard, nullptr, sizeof standard.mask);
+}
+
 // Runs in the child, on the parent's memory: what it writes to `result` the parent sees. A function of
 // its own, so that its variables do not share slots with those of the frame that returns twice.
 [[noreturn, gnu::noinline]] void become_job(const OrderView& order, int output, volatile Launch& result) {
@@ -47,6 +60,7 @@ void apply_limits(const OrderHeader& header) {
   syscall(SYS_close_range, 3, ~0U, 0);
   umask(order.header->umask);
   apply_limits(*order.header);
+  reset_library_signals();
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -82,6 +82,10 @@ PublishOutcome publish(const PublishOrder& order) {
     }
     return fail(order, {ENOENT, "find the staged results"});
   }
+  struct stat info {};
+  if (::lstat(order.staging.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
+    return fail(order, {ENOTDIR, "take the staged results: the job put something else in the place "
+                                 "of its directory"});
   if (const auto synced = sync_tree(order.staging); !synced) return fail(order, synced.error());
   const fs::path parent = fs::path(order.target).parent_path();
   std::error_code error;

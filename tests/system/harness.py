@@ -20,7 +20,7 @@ import unittest
 
 import processes
 from processes import PATIENCE, until
-from programs import Answer, Command, hostile_program, program, strings_in
+from programs import Answer, Code, Command, hostile_program, program, strings_in
 
 NOBODY = 65534
 IS_ROOT = os.geteuid() == 0
@@ -62,7 +62,7 @@ class Reeve:
         self.program = self._program_for_user()
         self._give_to_user()
         self._commands = []
-        self._cgroups_before = processes.cgroup_directories()
+        self._cgroups = set()  # Those that processes of this daemon were seen in.
         self.is_broken = False  # Set where the state directory is spoilt on purpose.
         self.last_acts = []  # What is called when all processes are gone.
 
@@ -138,6 +138,8 @@ class Reeve:
                 raise AssertionError(f"reeve {' '.join(map(str, arguments))[:300]} hung, or left"
                                      f" its outputs open, for {timeout * PATIENCE:g} s") from None
         self._commands.remove(process)
+        if self.oracle is not None:
+            self._cgroups |= processes.cgroups_of(self.oracle.pids())
         return Answer(process.returncode, out or b"", errors or b"")
 
     def ok(self, *arguments, **options):
@@ -181,7 +183,7 @@ class Reeve:
 
     def wait(self, *selectors, timeout=60):
         """The exit code of waiting for jobs."""
-        return self.run("wait", *selectors, timeout=timeout).code
+        return Code(self.run("wait", *selectors, timeout=timeout))
 
     def ended(self, *arguments, timeout=60):
         """Submit a job, wait for its end and return its fields."""
@@ -293,6 +295,7 @@ class Reeve:
             raise AssertionError("\n".join(complaints))
 
     def _stop(self, complaints):
+        self._cgroups |= processes.cgroups_of(self.all_living())
         was_used = (self.home / "reeve.db").exists() or self.all_living()
         if was_used and not self.is_broken:
             try:
@@ -320,7 +323,7 @@ class Reeve:
     def _check_cgroups(self, complaints):
         def left():
             own = set(map(str, self.place.below())) if self.place is not None else set()
-            return own | (processes.cgroup_directories() - self._cgroups_before)
+            return own | {str(path) for path in self._cgroups if path.exists()}
         try:
             until(lambda: not left(), "", seconds=5)
         except AssertionError:

@@ -159,14 +159,21 @@ def own_cgroup(controller=""):
     return ""
 
 
-def cgroup_directories():
-    """All cgroups of all hierarchies whose path says that they belong to the program."""
+def cgroups_of(pids):
+    """The directories, in all hierarchies, that processes are in and that have the program's name.
+
+    With each comes the one above it, which the program may have made to hold the others.
+    """
     found = set()
-    for mount in mounts("cgroup2") + mounts("cgroup"):
-        for directory, _, _ in os.walk(mount):
-            path = directory[len(str(mount)):]
-            if "reeve" in path and Cgroup.PREFIX not in path:
-                found.add(directory)
+    for pid in pids:
+        for line in read(f"/proc/{pid}/cgroup").decode(errors="replace").splitlines():
+            number, controllers, path = line.split(":", 2)
+            if "reeve" not in path or Cgroup.PREFIX in path:
+                continue
+            for mount in mounts("cgroup2") if number == "0" else mounts("cgroup", controllers):
+                directory = mount / path.lstrip("/")
+                found |= {place for place in (directory, directory.parent)
+                          if "reeve" in str(place.relative_to(mount))}
     return found
 
 

@@ -54,3 +54,15 @@ class Answer:
 
     def __repr__(self):
         return f"exit code {self.code}, stdout {self.out[-2000:]!r}, stderr {self.err[-2000:]!r}"
+
+
+class Code(int):
+    """An exit code that shows, in the message of a failed comparison, what was said with it."""
+
+    def __new__(cls, answer):
+        code = super().__new__(cls, answer.code)
+        code.said = answer.err.strip()
+        return code
+
+    def __repr__(self):
+        return f"{int(self)} (said: {self.said[-500:]!r})"

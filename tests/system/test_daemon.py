@@ -133,7 +133,7 @@ class StartAndStop(SystemTest):
         daemon = self.reeve.daemon_pid()
         answer = self.reeve.ok("daemon", "stop")
         self.assert_told(answer.out + answer.err, "running")
-        self.assertFalse(processes.is_alive(daemon))
+        until(lambda: not processes.is_alive(daemon), "the daemon is gone", seconds=3)
         self.assertTrue(processes.is_alive(pid))
         (self.reeve.work / "go").touch()
         until(lambda: not processes.is_alive(pid), "the job ended")
@@ -151,6 +151,13 @@ class StartAndStop(SystemTest):
         self.reeve.ok("daemon", "stop")
         until(lambda: not self.reeve.all_living(), "nothing is left")
         self.assertNotEqual(self.reeve.run("daemon", "status").code, 0)
+
+    def test_a_command_right_after_stop_is_served(self):
+        for _ in range(10):
+            self.reeve.submit("--", "true")
+            self.reeve.ok("daemon", "stop")
+        self.assertEqual(self.reeve.wait("--all"), 0)
+        self.assertEqual(len(self.reeve.ls("--all")), 10)
 
     def test_restart_changes_the_daemon_and_not_the_jobs(self):
         job, pid = self.running()
@@ -188,10 +195,12 @@ class StartAndStop(SystemTest):
         self.reeve.ok("daemon", "start")
         pid = self.reeve.daemon_pid()
         processes.kill(pid, signal.SIGSTOP)
-        answer = self.reeve.run("daemon", "run", timeout=20)
+        try:
+            answer = self.reeve.run("daemon", "run", timeout=20)
+        finally:
+            processes.kill(pid, signal.SIGCONT)
         self.assert_refused(answer)
         self.assert_told(answer.err, pid)
-        processes.kill(pid, signal.SIGCONT)
         self.assertEqual(self.reeve.ended("--", "true")["state"], "completed")
 
     def test_an_idle_daemon_does_nothing_and_is_small(self):

@@ -283,7 +283,9 @@ class RandomKills(SystemTest):
         for client in clients:
             client.join()
         self.assertEqual(history.failures, [])
-        self.reeve.run("wait", "--all", timeout=120)
+        self.assertNotIn(self.reeve.wait("--all", timeout=120), (69, 125))
+        until(lambda: {job["state"] for job in self.reeve.ls("--all", "--limit", "1000000")}
+              <= TERMINAL, "all jobs ended", seconds=60, pause=0.5)
         print(f"{len(history.acknowledged)} of {len(history.attempted)} submissions"
               f" acknowledged, {history.kills} kills", flush=True)
         self.assertGreater(history.kills, 5)
@@ -304,7 +306,6 @@ class RandomKills(SystemTest):
         lines = history.starts.read_text().splitlines()
         starts = [tuple(map(int, line.split()[:2])) for line in lines]
         self.assertEqual(len(starts), len(set(starts)), f"{told}: an attempt started twice")
-        self.assertEqual({job for job, _ in starts}, set(jobs), f"{told}: starts and jobs differ")
         for job in jobs.values():
             kind = job["name"].split("-")[0]
             end = (job["state"], job["exit_code"], job["signal"])
@@ -316,6 +317,7 @@ class RandomKills(SystemTest):
                 files = sorted(file.name for file in pathlib.Path(job["results_dir"]).iterdir())
                 self.assertEqual(files, ["1", "2", "3"], told)
 
+        self.assertEqual({job for job, _ in starts}, set(jobs), f"{told}: starts and jobs differ")
         published = [job["results_dir"] for job in jobs.values() if job["results_dir"]]
         self.assertEqual(len(published), len(set(published)), f"{told}: one directory for two")
         for job in list(jobs)[::10]:

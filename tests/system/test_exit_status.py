@@ -98,7 +98,7 @@ class ExitStatus(SystemTest):
 
     def test_a_job_over_its_time_limit_is_a_timeout(self):
         job = self.reeve.ended("-t", "1", "--", "sleep", "600")
-        self.assertEqual((job["state"], job["reason"]), ("timeout", "time_limit"))
+        self.assertEqual((job["state"], job["reason"]), ("timeout", "wall_limit"))
         self.assertEqual(self.reeve.wait(job["id"]), 124)
         self.assert_told(job["error"], "time")
 
@@ -226,7 +226,7 @@ class Shortage(SystemTest):
             for job in held:
                 self.reeve.ok("release", job)
             processes.watch(lambda: {job["state"] for job in map(self.reeve.show, held)}
-                            - {"queued", "starting", "finishing", "failed"},
+                            - {"queued", "held", "starting", "finishing", "failed"},
                             "a job in an impossible state", seconds=3)
         finally:
             self.reeve.oracle = oracle

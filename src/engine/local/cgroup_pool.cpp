@@ -79,9 +79,7 @@ std::optional<CgroupPool> CgroupPool::probe(const std::string& tag, std::string&
     why_not = to_error(OsError{errno, "make a cgroup"}).message + " (" + pool.path_ + ")";
     return std::nullopt;
   }
-  const auto member = pool.open_member("probe");
-  const bool works = member && can_bear_and_kill(member->fd);
-  pool.members_.erase("probe");
+  const bool works = pool.make("probe") && can_bear_and_kill(pool.open("probe").get());
   ::rmdir((pool.path_ + "/probe").c_str());
   if (!works) {
     ::rmdir(pool.path_.c_str());
@@ -93,63 +91,66 @@ std::optional<CgroupPool> CgroupPool::probe(const std::string& tag, std::string&
   return pool;
 }
 
-std::optional<CgroupPool::Member> CgroupPool::open_member(const std::string& name) {
-  const std::string path = path_ + "/" + name;
-  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return std::nullopt;
-  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return std::nullopt;
-  const Member member{name, fd.get()};
-  members_[name] = std::move(fd);
-  return member;
+bool CgroupPool::make(const std::string& name) {
+  return ::mkdir((path_ + "/" + name).c_str(), 0755) == 0 || errno == EEXIST;
 }
 
-std::optional<CgroupPool::Member> CgroupPool::acquire() {
-  if (!free_.empty()) {
-    const std::string name = std::move(free_.back());
-    free_.pop_back();
-    return Member{name, members_.at(name).get()};
-  }
+Fd CgroupPool::open(const std::string& name) const {
+  return Fd(::open((path_ + "/" + name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+std::optional<std::string> CgroupPool::acquire() {
   std::string name;
-  do {
-    name = fmt::format("a{}", ++made_);
-  } while (std::filesystem::exists(path_ + "/" + name));
-  return open_member(name);
+  if (!free_.empty()) {
+    name = std::move(free_.back());
+    free_.pop_back();
+  } else {
+    do {
+      name = fmt::format("a{}", ++made_);
+    } while (std::filesystem::exists(path_ + "/" + name));
+    if (!make(name)) return std::nullopt;
+  }
+  used_.insert(name);
+  return name;
 }
 
-std::optional<CgroupPool::Member> CgroupPool::adopt(const std::string& name) {
-  if (const auto known = members_.find(name); known != members_.end())
-    return Member{name, known->second.get()};
+bool CgroupPool::adopt(const std::string& name) {
   std::error_code error;
-  if (name.empty() || !std::filesystem::exists(path_ + "/" + name, error)) return std::nullopt;
-  return open_member(name);
+  if (name.empty() || !std::filesystem::exists(path_ + "/" + name, error)) return false;
+  std::erase(free_, name);
+  used_.insert(name);
+  return true;
 }
 
 void CgroupPool::release(const std::string& name, bool spent) {
-  if (!members_.contains(name)) return;
-  if (!spent) {
-    free_.push_back(name);
-    return;
-  }
-  members_.erase(name);
-  spent_.push_back(name);
-  remove_unused();
+  if (used_.erase(name) == 0) return;
+  (spent ? spent_ : free_).push_back(name);
+  if (spent) remove_spent();
 }
 
 std::vector<std::string> CgroupPool::unclaimed() const {
   std::vector<std::string> names;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(path_, error))
-    if (entry.is_directory(error) && !members_.contains(entry.path().filename()))
-      names.push_back(entry.path().filename());
+    if (const std::string name = entry.path().filename();
+        entry.is_directory(error) && !used_.contains(name) &&
+        std::ranges::find(free_, name) == free_.end() &&
+        std::ranges::find(spent_, name) == spent_.end())
+      names.push_back(name);
   return names;
 }
 
-bool CgroupPool::remove_unused() {
+void CgroupPool::remove_spent() {
   // A cgroup is busy for a moment after its last process was reaped.
   std::erase_if(spent_, [&](const std::string& name) {
     return ::rmdir((path_ + "/" + name).c_str()) == 0 || errno == ENOENT;
   });
-  return spent_.empty();
+}
+
+void CgroupPool::close() {
+  remove_spent();
+  for (const std::string& name : free_) ::rmdir((path_ + "/" + name).c_str());
+  ::rmdir(path_.c_str());
 }
 
 }  // namespace reeve

@@ -83,7 +83,9 @@ fact::Ended ended_of(const Record& record, bool rebooted) {
 LocalEngine::LocalEngine(LocalEngineSettings settings, Journal journal)
     : settings_(std::move(settings)), journal_(std::move(journal)) {}
 
-LocalEngine::~LocalEngine() = default;
+LocalEngine::~LocalEngine() {
+  if (pool_) pool_->close();
+}
 
 Result<std::unique_ptr<LocalEngine>> LocalEngine::open(LocalEngineSettings settings) {
   auto journal = Journal::open(settings.state_directory + "/journal", boot_id());
@@ -190,14 +192,24 @@ std::expected<fact::Launched, OsError> LocalEngine::start(const StartOrder& orde
   const auto sealed = write_order(order, context_, environment, log_name(order.key));
   if (!sealed) return std::unexpected(sealed.error());
   Run run;
-  if (pool_) run.cgroup = pool_->acquire();
-  if (pool_ && !run.cgroup) return os_failed("make a cgroup");
+  Fd cgroup;
+  if (pool_) {
+    const auto name = pool_->acquire();
+    if (!name) return os_failed("make a cgroup");
+    run.cgroup = *name;
+    cgroup = pool_->open(run.cgroup);
+    if (!cgroup) {
+      const int code = errno;
+      pool_->release(run.cgroup, false);
+      return os_failed("open a cgroup", code);
+    }
+  }
   const int journal = journal_.use_newest();
   run.generation = journal_.newest();
-  const auto pid = spawn(*sealed, *logs, journal, run.cgroup ? run.cgroup->fd : -1,
+  const auto pid = spawn(*sealed, *logs, journal, cgroup.get(),
                          fmt::format("{}.{}", order.key.job.value, order.key.attempt));
   if (!pid) {
-    if (run.cgroup) pool_->release(run.cgroup->name, false);
+    if (!run.cgroup.empty()) pool_->release(run.cgroup, false);
     journal_.release(run.generation);
     return std::unexpected(pid.error());
   }
@@ -205,7 +217,7 @@ std::expected<fact::Launched, OsError> LocalEngine::start(const StartOrder& orde
   child_keepers_[*pid] = order.key;
   fact::Launched launched;
   launched.containment = containment();
-  launched.cgroup = run.cgroup ? run.cgroup->name : "";
+  launched.cgroup = run.cgroup;
   launched.log = fmt::format("{}/logs/{}/{}", settings_.state_directory, logs_bucket_,
                              log_name(order.key));
   runs_[order.key] = std::move(run);
@@ -366,8 +378,9 @@ bool LocalEngine::void_start(const AttemptKey& key) {
 // One round; true when nothing of the attempt lives any more.
 bool LocalEngine::sweep(const AttemptKey& key, Run& run) {
   bool is_empty = true;
-  if (run.cgroup) {
-    Containment containment(run.cgroup->fd, false);
+  if (!run.cgroup.empty()) {
+    const Fd cgroup = pool_->open(run.cgroup);
+    Containment containment(cgroup.get(), false);
     containment.kill_round();
     run.spent = true;
     is_empty = containment.is_empty();
@@ -429,11 +442,12 @@ bool LocalEngine::adopt(const Job& job, Run& run) {
 
 // The cgroup of a run whose launch was not committed before its daemon died.
 void LocalEngine::find_cgroup(Run& run) {
-  if (!pool_ || run.cgroup) return;
+  if (!pool_ || !run.cgroup.empty()) return;
   std::ifstream file(fmt::format("/proc/{}/cgroup", run.main));
   for (std::string line; std::getline(file, line);)
     if (line.starts_with("0::") && line.find("/reeve-" + tag_ + "/") != std::string::npos)
-      run.cgroup = pool_->adopt(line.substr(line.rfind('/') + 1));
+      if (std::string name = line.substr(line.rfind('/') + 1); pool_->adopt(name))
+        run.cgroup = std::move(name);
 }
 
 // Cgroups that nobody claims once every adopted run knows its own: their keepers were killed before
@@ -441,12 +455,12 @@ void LocalEngine::find_cgroup(Run& run) {
 void LocalEngine::sweep_unclaimed() {
   if (!pool_ || !may_sweep_unclaimed_) return;
   for (const auto& [key, run] : runs_)
-    if (!run.is_child && !run.cgroup && !run.end_seen) return;
+    if (!run.is_child && run.cgroup.empty() && !run.end_seen) return;
   may_sweep_unclaimed_ = false;
   for (const std::string& name : pool_->unclaimed()) {
-    const auto member = pool_->adopt(name);
-    if (!member) continue;
-    Containment containment(member->fd, false);
+    if (!pool_->adopt(name)) continue;
+    const Fd cgroup = pool_->open(name);
+    Containment containment(cgroup.get(), false);
     containment.kill_round();
     if (!containment.is_empty()) may_sweep_unclaimed_ = true;  // once more, next time
     pool_->release(name, true);
@@ -472,7 +486,7 @@ Recovery LocalEngine::recover(const Job& job) {
   Run run;
   run.is_child = false;
   run.generation = journal_.newest();
-  if (pool_) run.cgroup = pool_->adopt(launched.cgroup);
+  if (pool_ && pool_->adopt(launched.cgroup)) run.cgroup = launched.cgroup;
   if (adopt(job, run)) {
     runs_[key] = std::move(run);
     return {Finding::adopted, launched};
@@ -488,7 +502,7 @@ void LocalEngine::forget(const AttemptKey& key) {
   const auto found = runs_.find(key);
   if (found == runs_.end()) return;
   Run& run = found->second;
-  if (run.cgroup) pool_->release(run.cgroup->name, run.spent);
+  if (!run.cgroup.empty()) pool_->release(run.cgroup, run.spent);
   if (run.is_child) journal_.release(run.generation);
   runs_.erase(found);
   if (std::ranges::none_of(runs_, [](const auto& item) { return !item.second.is_child; }))

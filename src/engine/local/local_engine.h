@@ -70,7 +70,7 @@ class LocalEngine : public Engine {
     Fd main_pidfd;    // tells the exit status where the kernel can
     pid_t main = 0;
     std::int64_t generation = 0;
-    std::optional<CgroupPool::Member> cgroup;
+    std::string cgroup;  // its name in the pool; empty: none
     bool keeper_gone = false;
     bool exit_seen = false;
     bool end_seen = false;
