@@ -19,6 +19,13 @@ constexpr Duration recent{100};
 
 }  // namespace
 
+std::optional<Time> Dispatcher::due_time(const Job& job) {
+  if (job.state == JobState::held) return job.release_at;
+  if (job.state == JobState::running && job.spec.time_limit)
+    return job.attempt.started + *job.spec.time_limit;
+  return std::nullopt;
+}
+
 Dispatcher::Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity)
     : store_(store), engine_(engine), output_(output), resources_(std::move(capacity)) {}
 
@@ -172,12 +179,7 @@ void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact) {
   if ((is_active(before.state) && !is_active(job.state)) || std::holds_alternative<fact::Ended>(fact))
     resources_.give_back(job.id);
   if (before.attempt.open && !job.attempt.open) ended_.push_back(before.key());
-  if (job.state == JobState::held)
-    schedule(job.id, job.release_at);
-  else if (job.state == JobState::running && job.spec.time_limit)
-    schedule(job.id, job.attempt.started + *job.spec.time_limit);
-  else
-    schedule(job.id, std::nullopt);
+  schedule(job.id, due_time(job));
   plan_needed_ |= is_queued || (before.state != job.state) ||
                   std::holds_alternative<fact::Ended>(fact);
 }
@@ -228,11 +230,7 @@ void Dispatcher::observe(const Observed& observed, const Now& now) {
   // A job that is not in memory has no start under way; the fact is of an older one.
   if (found == jobs_.end() || found->second.job.key() != observed.key) return;
   Entry& entry = found->second;
-  if (entry.job.state == JobState::queued && entry.job.attempt.intent) {
-    // Launched by a daemon that died before it could write so.
-    resources_.adopt(entry.job.id, entry.job.spec.demand, entry.job.attempt.placement.gpus);
-    check(step(entry, fact::Launch{}, now, false).has_value(), "an intent can be launched");
-  }
+  if (entry.job.attempt.log.empty()) adopt_launch(entry, now);
   if (const auto* ended = std::get_if<fact::Ended>(&observed.fact))
     observe_ended(entry, *ended, now);
   else

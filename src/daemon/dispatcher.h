@@ -89,6 +89,8 @@ class Dispatcher {
   Result<Entry*> check_out(JobId id);
   Result<void> step(Entry& entry, const Fact& fact, const Now& now, bool act = true);
   void follow(const Job& before, Entry& entry, const Fact& fact);
+  // When something happens to the job by itself.
+  static std::optional<Time> due_time(const Job& job);
   void schedule(JobId id, std::optional<Time> at);
   void observe(const Observed& observed, const Now& now);
   void observe_ended(Entry& entry, fact::Ended ended, const Now& now);
@@ -102,6 +104,7 @@ class Dispatcher {
   Result<std::optional<JobId>> find_by_key(const std::string& key);
   Result<void> load(const Now& now);
   void recover_attempt(JobId id, const Now& now);
+  void adopt_launch(Entry& entry, const Now& now);
   [[nodiscard]] bool has_uncommitted() const;
   void drop_batch();
   void write_batch(const Now& now);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/run_directory.h"
 #include "daemon/dispatcher.h"
 
 namespace reeve {
@@ -136,6 +137,7 @@ Result<void> Dispatcher::load(const Now& now) {
     ids.push_back(id);
     if (is_active(job.state) && job.attempt.publish_target.empty())
       resources_.adopt(id, job.spec.demand, job.attempt.placement.gpus);
+    schedule(id, due_time(job));
     Entry& entry = jobs_[id];
     entry.job = std::move(job);
     entry.intent_durable = true;
@@ -161,29 +163,32 @@ void Dispatcher::recover_attempt(JobId id, const Now& now) {
     if (!entry.job_dirty) effects_.emplace_back(id, effect::Publish{});
     return;
   }
-  const Recovery recovery = engine_.recover(entry.job);
-  using Finding = Recovery::Finding;
-  const bool is_launched = entry.job.state != JobState::queued;
-  if (recovery.finding != Finding::never_started && !is_launched) {
-    resources_.adopt(id, entry.job.spec.demand, entry.job.attempt.placement.gpus);
-    check(step(entry, fact::Launch{}, now, false).has_value(), "an intent can be launched");
-  }
-  switch (recovery.finding) {
-    case Finding::adopted:
-      if (entry.job.attempt.log.empty()) (void)step(entry, recovery.launched, now);
+  using Finding = fact::KeeperGone::Finding;
+  switch (engine_.recover(entry.job)) {
+    case Recovery::watched:
+      if (entry.job.attempt.log.empty()) adopt_launch(entry, now);
       if (entry.job.attempt.stop != StopCause::none)
         effects_.emplace_back(id, effect::Stop{entry.job.attempt.stop_grace});
       return;
-    case Finding::never_started:
-      (void)step(entry, fact::KeeperGone{fact::KeeperGone::Finding::never_started}, now);
+    case Recovery::never_started:
+      (void)step(entry, fact::KeeperGone{Finding::never_started}, now);
       return;
-    case Finding::swept:
-      (void)step(entry, fact::KeeperGone{fact::KeeperGone::Finding::swept}, now);
-      return;
-    case Finding::rebooted:
-      (void)step(entry, fact::KeeperGone{fact::KeeperGone::Finding::rebooted}, now);
+    case Recovery::rebooted:
+      if (entry.job.attempt.log.empty()) adopt_launch(entry, now);
+      (void)step(entry, fact::KeeperGone{Finding::rebooted}, now);
       return;
   }
+}
+
+// A start that was under way when its daemon died, before that could write down what it knew.
+void Dispatcher::adopt_launch(Entry& entry, const Now& now) {
+  if (entry.job.state == JobState::queued) {
+    resources_.adopt(entry.job.id, entry.job.spec.demand, entry.job.attempt.placement.gpus);
+    check(step(entry, fact::Launch{}, now, false).has_value(), "an intent can be launched");
+  }
+  fact::Launched launched = engine_.describe(entry.job.key());
+  launched.staging = staging_directory(entry.job.spec.results_root, entry.job.key());
+  (void)step(entry, launched, now);
 }
 
 }  // namespace reeve

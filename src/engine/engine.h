@@ -28,10 +28,10 @@ struct StartOrder {
 };
 
 // What a recovering daemon finds of a start that has no END record.
-struct Recovery {
-  enum class Finding { adopted, never_started, swept, rebooted };
-  Finding finding = Finding::swept;
-  fact::Launched launched;  // for adopted ones
+enum class Recovery {
+  watched,        // its keeper lives, or what is left of it is being ended: facts will follow
+  never_started,  // the command has not run, and never can
+  rebooted,       // the machine was down since: nothing of it is left
 };
 
 // Called from one thread. Nothing here waits for a job.
@@ -60,8 +60,10 @@ class Engine {
   // Before recovery: go back to a stored cursor (empty: from the beginning).
   [[nodiscard]] virtual Result<void> restore(const std::string& cursor) = 0;
 
-  // Finds out what became of a start. After it, either its keeper is alive and will report, or
-  // nothing of it is alive or can ever become so.
+  // What `start` would have told of a start whose daemon died before it could write so.
+  [[nodiscard]] virtual fact::Launched describe(const AttemptKey& key) = 0;
+
+  // Finds out what became of a start of which a keeper may exist.
   [[nodiscard]] virtual Recovery recover(const Job& job) = 0;
 
   // Every start of which a keeper may exist was asked about: what else is found is nobody's.

@@ -64,6 +64,7 @@ class World {
   void settle();
   void finish();
   void check_now();
+  void check_time_limit(JobId id, Time since);
   void check_rows_against_events();
   void fail(std::string what);
   void tell(std::string line);

@@ -38,7 +38,7 @@ std::expected<fact::Launched, OsError> FakeEngine::start(const StartOrder& order
   run.permit_at = now_ + Duration(run.script.spawn);
   boot_of_[order.key] = boot_;
   runs_[order.key] = run;
-  return fact::Launched{"fake", "", "", ""};
+  return describe(order.key);
 }
 
 void FakeEngine::record(const AttemptKey& key, Fact fact) { journal_.push_back({key, std::move(fact)}); }
@@ -152,22 +152,19 @@ Result<void> FakeEngine::restore(const std::string& cursor) {
   return {};
 }
 
+fact::Launched FakeEngine::describe(const AttemptKey&) { return {"fake", "", "", "log"}; }
+
 Recovery FakeEngine::recover(const Job& job) {
-  using Finding = Recovery::Finding;
   const AttemptKey key = job.key();
-  const auto found = runs_.find(key);
   const auto boot = boot_of_.find(key);
-  if (boot != boot_of_.end() && boot->second != boot_) return {Finding::rebooted, {}};
+  if (boot != boot_of_.end() && boot->second != boot_) return Recovery::rebooted;
   Permit& permit = permits_[key];
-  if (permit == Permit::taken && found != runs_.end() && found->second.keeper_alive)
-    return {Finding::adopted, {"fake", "", "", ""}};
-  if (permit == Permit::free) {
-    permit = Permit::voided;
-    return {Finding::never_started, {}};
-  }
-  if (permit == Permit::voided) return {Finding::never_started, {}};
-  found->second.job_alive = false;
-  return {Finding::swept, {}};
+  if (permit == Permit::free) permit = Permit::voided;
+  if (permit == Permit::voided) return Recovery::never_started;
+  const auto found = runs_.find(key);
+  if (!found->second.keeper_alive)
+    gone_.push_back({key, fact::KeeperGone{fact::KeeperGone::Finding::swept}});
+  return Recovery::watched;
 }
 
 void FakeEngine::forget(const AttemptKey& key) { runs_.erase(key); }

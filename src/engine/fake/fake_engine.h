@@ -36,6 +36,7 @@ class FakeEngine : public Engine {
   std::vector<Observed> observe() override;
   std::string cursor() const override;
   Result<void> restore(const std::string& cursor) override;
+  fact::Launched describe(const AttemptKey& key) override;
   Recovery recover(const Job& job) override;
   void finish_recovery() override {}
   void forget(const AttemptKey& key) override;

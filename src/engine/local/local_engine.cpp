@@ -32,6 +32,7 @@ constexpr std::int64_t logs_per_directory = 1000;
 // Starts a value-carrying signal (sigqueue) through a pidfd, or by pid for our unreaped children.
 void queue_signal(int pidfd, pid_t child, int number, int value) {
   siginfo_t info{};
+  info.si_signo = number;
   info.si_code = SI_QUEUE;
   info.si_pid = getpid();
   info.si_uid = getuid();
@@ -215,11 +216,8 @@ std::expected<fact::Launched, OsError> LocalEngine::start(const StartOrder& orde
   }
   run.keeper = *pid;
   child_keepers_[*pid] = order.key;
-  fact::Launched launched;
-  launched.containment = containment();
+  fact::Launched launched = describe(order.key);
   launched.cgroup = run.cgroup;
-  launched.log = fmt::format("{}/logs/{}/{}", settings_.state_directory, logs_bucket_,
-                             log_name(order.key));
   runs_[order.key] = std::move(run);
   return launched;
 }
@@ -467,35 +465,34 @@ void LocalEngine::sweep_unclaimed() {
   }
 }
 
-Recovery LocalEngine::recover(const Job& job) {
-  using Finding = Recovery::Finding;
-  if (settings_.rebooted) return {Finding::rebooted, {}};
-  const AttemptKey key = job.key();
+fact::Launched LocalEngine::describe(const AttemptKey& key) {
   fact::Launched launched;
-  launched.containment = job.attempt.placement.containment.empty()
-                             ? containment()
-                             : job.attempt.placement.containment;
-  launched.cgroup = job.attempt.placement.cgroup;
-  const auto logs = logs_directory(key.job);
-  if (!logs) return {Finding::adopted, launched};
-  launched.log = fmt::format("{}/logs/{}/{}", settings_.state_directory, logs_bucket_, log_name(key));
-  if (runs_.contains(key)) return {Finding::adopted, launched};
+  launched.containment = containment();
+  launched.log = fmt::format("{}/logs/{}/{}", settings_.state_directory,
+                             key.job.value / logs_per_directory, log_name(key));
+  return launched;
+}
 
+Recovery LocalEngine::recover(const Job& job) {
+  if (settings_.rebooted) return Recovery::rebooted;
+  const AttemptKey key = job.key();
+  if (runs_.contains(key)) return Recovery::watched;
   // First the permit, then the lock: see lock_byte in keeper/order.h.
-  if (void_start(key)) return {Finding::never_started, {}};
+  if (void_start(key)) return Recovery::never_started;
   Run run;
   run.is_child = false;
   run.generation = journal_.newest();
-  if (pool_ && pool_->adopt(launched.cgroup)) run.cgroup = launched.cgroup;
+  if (const std::string& cgroup = job.attempt.placement.cgroup; pool_ && pool_->adopt(cgroup))
+    run.cgroup = cgroup;
   if (adopt(job, run)) {
     runs_[key] = std::move(run);
-    return {Finding::adopted, launched};
+    return Recovery::watched;
   }
   run.keeper_gone = true;
   run.main = static_cast<pid_t>(job.attempt.main_pid);
   runs_[key] = std::move(run);
   gone_.insert(key);
-  return {Finding::adopted, launched};  // the sweep is under way and will tell
+  return Recovery::watched;  // the sweep is under way and will tell
 }
 
 void LocalEngine::forget(const AttemptKey& key) {

@@ -42,6 +42,7 @@ class LocalEngine : public Engine {
   std::vector<Observed> observe() override;
   std::string cursor() const override { return journal_.cursor(); }
   Result<void> restore(const std::string& cursor) override { return journal_.restore(cursor); }
+  fact::Launched describe(const AttemptKey& key) override;
   Recovery recover(const Job& job) override;
   void finish_recovery() override { may_sweep_unclaimed_ = true; }
   void forget(const AttemptKey& key) override;
