@@ -36,9 +36,10 @@ Result<Request> parse_request(std::string_view text) {
   const json::value* id = object.if_contains("id");
   json::value* args = object.if_contains("args");
   if (version == nullptr || !version->is_int64() || version->get_int64() != protocol_version)
-    return failed(ErrorCode::invalid,
-                  "client and daemon are of different versions; run `reeve daemon restart` (jobs go "
-                  "on meanwhile)");
+    return failed(
+        ErrorCode::invalid,
+        "client and daemon are of different versions; run `reeve daemon restart` (jobs go "
+        "on meanwhile)");
   if (op == nullptr || !op->is_string() || id == nullptr || !id->is_int64() || args == nullptr ||
       !args->is_object())
     return failed(ErrorCode::invalid, "a request has `id`, `op` and `args`");
@@ -50,8 +51,7 @@ json::object ok_reply(std::int64_t id, json::value value) {
 }
 
 json::object error_reply(std::int64_t id, const Error& error) {
-  return {{"id", id},
-          {"error", {{"code", to_word(error.code)}, {"message", error.message}}}};
+  return {{"id", id}, {"error", {{"code", to_word(error.code)}, {"message", error.message}}}};
 }
 
 }  // namespace reeve

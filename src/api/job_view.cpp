@@ -46,9 +46,9 @@ json::object job_to_json(const Job& job) {
   out["started_at"] = time_or_null(attempt.started_at);
   out["ended_at"] = ended ? time_or_null(job.ended_at) : json::value(nullptr);
   const bool has_times = attempt.started_at.ms != 0 && attempt.ended_at.ms != 0;
-  out["wall_seconds"] = has_times
-                            ? json::value(static_cast<double>((attempt.ended - attempt.started).count()) / 1000)
-                            : json::value(nullptr);
+  out["wall_seconds"] =
+      has_times ? json::value(static_cast<double>((attempt.ended - attempt.started).count()) / 1000)
+                : json::value(nullptr);
   const auto seconds = [](std::int64_t us) { return static_cast<double>(us) / 1e6; };
   out["cpu_seconds"] = seconds(attempt.usage.user_us + attempt.usage.system_us);
   out["user_seconds"] = seconds(attempt.usage.user_us);

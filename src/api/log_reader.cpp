@@ -57,14 +57,15 @@ std::string LogReader::read() {
 }
 
 void LogReader::seek_to_last_lines(std::int64_t lines) {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file_.get(), &info) != 0) return;
   std::int64_t at = info.st_size;
   std::string block(chunk, '\0');
   bool is_first = true;
   while (at > 0) {
     const std::int64_t from = std::max<std::int64_t>(0, at - std::ssize(block));
-    const ssize_t got = ::pread(file_.get(), block.data(), static_cast<std::size_t>(at - from), from);
+    const ssize_t got =
+        ::pread(file_.get(), block.data(), static_cast<std::size_t>(at - from), from);
     if (got <= 0) break;
     for (std::int64_t i = got - 1; i >= 0; --i) {
       // The newline that ends the last line does not begin another one.

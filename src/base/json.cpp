@@ -48,12 +48,14 @@ Result<json::value> parse_json(std::string_view text) {
   boost::system::error_code error;
   const std::size_t read = parser.write(text.data(), text.size(), error);
   if (error)
-    return failed(ErrorCode::invalid, fmt::format("not valid JSON ({} near byte {})",
-                                                  error.message(), read));
+    return failed(ErrorCode::invalid,
+                  fmt::format("not valid JSON ({} near byte {})", error.message(), read));
   return parser.release();
 }
 
-std::string to_line(const json::value& value) { return json::serialize(value); }
+std::string to_line(const json::value& value) {
+  return json::serialize(value);
+}
 
 std::string to_pretty(const json::value& value) {
   std::string out;

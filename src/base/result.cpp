@@ -66,11 +66,14 @@ std::unexpected<Error> failed(const Error& cause, std::string_view action) {
 }
 
 Error to_error(const OsError& cause) {
-  return {code_of_errno(cause.code), std::string("cannot ") + cause.action + ": " +
-                                         std::strerror(cause.code)};  // NOLINT(concurrency-mt-unsafe)
+  return {code_of_errno(cause.code),
+          std::string("cannot ") + cause.action + ": " +
+              std::strerror(cause.code)};  // NOLINT(concurrency-mt-unsafe)
 }
 
-std::unexpected<Error> failed(const OsError& cause) { return std::unexpected(to_error(cause)); }
+std::unexpected<Error> failed(const OsError& cause) {
+  return std::unexpected(to_error(cause));
+}
 
 std::string errno_name(int code) {
   const char* name = strerrorname_np(code);

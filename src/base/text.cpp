@@ -39,8 +39,7 @@ CodePoint decode(std::string_view text) {
 bool is_hidden_control(char32_t c) {
   if (c == '\t') return false;
   if (c < 0x20 || (c >= 0x7F && c < 0xA0)) return true;
-  return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E ||
-         c == 0x200F;
+  return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E || c == 0x200F;
 }
 
 std::string quoted(const std::string& word) {

@@ -50,7 +50,8 @@ int run_command_line(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write, not our death
   std::vector<std::string> words(argv + 1, argv + argc);
   std::vector<std::string> command_words = take_command_words(words);
-  CLI::App app{"Reeve runs long pipelines, loses nothing, and tells the truth about them.", "reeve"};
+  CLI::App app{"Reeve runs long pipelines, loses nothing, and tells the truth about them.",
+               "reeve"};
   app.set_help_flag("-h,--help", "print this help");
   app.set_version_flag("--version", std::string("reeve ") + REEVE_VERSION);
   app.require_subcommand(1);

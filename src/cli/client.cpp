@@ -46,7 +46,8 @@ Result<pid_t> spawn_daemon(int ready) {
   std::array<char*, 7> arguments{};
   for (std::size_t i = 0; i < words.size(); ++i) arguments.at(i) = words.at(i).data();
   pid_t pid = 0;
-  const int code = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments.data(), environ);
+  const int code =
+      posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (code != 0) return failed(OsError{code, "start the daemon"});
@@ -93,8 +94,8 @@ Result<Client> Client::connect(const Paths& paths, IfDown if_down) {
   const auto give_up = std::chrono::steady_clock::now() + start_patience;
   while (!socket) {
     const auto started = start_daemon(paths);
-    if (!started && (started.error().code != ErrorCode::busy ||
-                     std::chrono::steady_clock::now() > give_up))
+    if (!started &&
+        (started.error().code != ErrorCode::busy || std::chrono::steady_clock::now() > give_up))
       return failed(ErrorCode::unreachable, started.error().message);
     socket = connect_to(paths.socket());
     // The other daemon does not tell us when it listens, or is gone.
@@ -105,8 +106,8 @@ Result<Client> Client::connect(const Paths& paths, IfDown if_down) {
 
 Result<std::int64_t> Client::send(const std::string& op, json::object args) {
   const std::int64_t id = next_id_++;
-  const std::string frame =
-      to_frame(json::object{{"v", protocol_version}, {"id", id}, {"op", op}, {"args", std::move(args)}});
+  const std::string frame = to_frame(
+      json::object{{"v", protocol_version}, {"id", id}, {"op", op}, {"args", std::move(args)}});
   std::size_t sent = 0;
   while (sent < frame.size()) {
     const ssize_t wrote =
@@ -131,7 +132,8 @@ Result<void> Client::read_all(char* data, std::size_t size) {
 
 Result<json::object> Client::receive() {
   std::array<char, frame_header_bytes> header{};
-  if (auto read = read_all(header.data(), header.size()); !read) return std::unexpected(read.error());
+  if (auto read = read_all(header.data(), header.size()); !read)
+    return std::unexpected(read.error());
   const auto length = frame_length(header);
   if (!length) return std::unexpected(length.error());
   std::string body(*length, '\0');

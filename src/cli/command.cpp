@@ -112,6 +112,8 @@ bool flag_of(const json::object& object, std::string_view key) {
   return value != nullptr && value->is_bool() && value->get_bool();
 }
 
-std::string json_text(const json::value& value) { return valid_utf8(to_pretty(value)) + "\n"; }
+std::string json_text(const json::value& value) {
+  return valid_utf8(to_pretty(value)) + "\n";
+}
 
 }  // namespace reeve::cli

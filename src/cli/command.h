@@ -28,8 +28,8 @@ int fail(const Error& error);
 
 // Which jobs a command means. The same words on every verb.
 struct Selector {
-  std::vector<std::string> words;  // "12", "12-15", "last"
-  bool all = false;                // with `unfinished_only`: all that have not ended
+  std::vector<std::string> words;    // "12", "12-15", "last"
+  bool all = false;                  // with `unfinished_only`: all that have not ended
   std::vector<std::string> filters;  // "state=failed"
   std::string name;
 };

@@ -94,9 +94,8 @@ void add_control_commands(CLI::App& app) {
   CLI::App* signal = app.add_subcommand("signal", "send a signal to all processes of running jobs");
   signal->add_option("signal", signalled->signal, "USR1, SIGUSR1, 10 …")->required();
   add_selector(*signal, signalled->selector);
-  signal->callback([signalled] {
-    run_simple(*signalled, "signalJobs", {{"signal", signalled->signal}}, true);
-  });
+  signal->callback(
+      [signalled] { run_simple(*signalled, "signalJobs", {{"signal", signalled->signal}}, true); });
 
   const auto add_plain = [&app](const char* name, const char* help, const char* op,
                                 bool unfinished_only) {
@@ -108,7 +107,8 @@ void add_control_commands(CLI::App& app) {
   };
   add_plain("hold", "keep queued jobs from starting", "holdJobs", true);
   add_plain("release", "let held jobs start", "releaseJobs", true);
-  add_plain("rm", "forget ended jobs and delete their logs; their results stay", "deleteJobs", false);
+  add_plain("rm", "forget ended jobs and delete their logs; their results stay", "deleteJobs",
+            false);
 }
 
 }  // namespace reeve::cli

@@ -107,7 +107,8 @@ void run_stop(const StopCommand& options) {
   else if (cancel_jobs)
     say(fmt::format("the daemon has stopped; {} running job(s) were cancelled", *running));
   else
-    say(fmt::format("the daemon has stopped; {} running job(s) go on, and their ends will be known "
+    say(
+        fmt::format("the daemon has stopped; {} running job(s) go on, and their ends will be known "
                     "when it is started again (to end them: reeve daemon stop --jobs=cancel)",
                     *running));
 }

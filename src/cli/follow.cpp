@@ -25,7 +25,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds second_interrupt{2};
 
-bool has_ended(const json::object& job) { return !job.at("ended_at").is_null(); }
+bool has_ended(const json::object& job) {
+  return !job.at("ended_at").is_null();
+}
 
 class Follower {
  public:
@@ -69,7 +71,8 @@ class Follower {
       auto sent = client_.send("watchJob", {{"id", options_.job}, {"seen", seen}});
       Result<json::object> reply = sent ? wait_for_reply() : std::unexpected(sent.error());
       if (reply) return reply->at("jobs").as_array().at(0).as_object();
-      if (detached_ || reply.error().code != ErrorCode::unreachable) return std::unexpected(reply.error());
+      if (detached_ || reply.error().code != ErrorCode::unreachable)
+        return std::unexpected(reply.error());
       // A daemon that was stopped says so; one that says nothing has crashed, and the job has not.
       if (reply.error().message.find("stopping") != std::string::npos)
         return failed(ErrorCode::unreachable,
@@ -101,7 +104,8 @@ class Follower {
     if (!interrupted_at_) return -1;
     const auto left = second_interrupt - (Clock::now() - *interrupted_at_);
     return static_cast<int>(
-               std::max<std::int64_t>(0, std::chrono::duration_cast<Duration>(left).count())) + 1;
+               std::max<std::int64_t>(0, std::chrono::duration_cast<Duration>(left).count())) +
+           1;
   }
 
   void drain_inotify() {
@@ -122,7 +126,8 @@ class Follower {
         cancel();
       } else {
         interrupted_at_ = Clock::now();
-        say(fmt::format("press Ctrl-C again within 2 s to cancel job {}; otherwise it goes on "
+        say(
+            fmt::format("press Ctrl-C again within 2 s to cancel job {}; otherwise it goes on "
                         "without this terminal",
                         options_.job));
       }

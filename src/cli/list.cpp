@@ -79,9 +79,10 @@ void run_list(const ListCommand& options) {
   if (!client) return finish(fail(client.error()));
   json::array states;
   for (const std::string& state : options.states) states.emplace_back(state);
-  const auto reply = client->call("listJobs", {{"states", std::move(states)},
-                                               {"name", options.name},
-                                               {"limit", options.limit == 0 && !options.all ? rows_shown : options.limit}});
+  const auto reply = client->call(
+      "listJobs", {{"states", std::move(states)},
+                   {"name", options.name},
+                   {"limit", options.limit == 0 && !options.all ? rows_shown : options.limit}});
   if (!reply) return finish(fail(reply.error()));
   const json::array& jobs = reply->at("jobs").as_array();
   if (options.as_json) {
@@ -106,9 +107,8 @@ void print_details(const json::object& job) {
   const auto line = [&](const char* label, const std::string& text) {
     if (!text.empty()) out += fmt::format("{:<12} {}\n", label, text);
   };
-  const std::string attempt = number_of(job, "attempt") > 1
-                                  ? fmt::format(" (attempt {})", number_of(job, "attempt"))
-                                  : "";
+  const std::string attempt =
+      number_of(job, "attempt") > 1 ? fmt::format(" (attempt {})", number_of(job, "attempt")) : "";
   out += fmt::format("Job {}: {}{}\n", number_of(job, "id"),
                      coloured_state(text_of(job, "state"), colours), attempt);
   line("error", printable(text_of(job, "error")));
@@ -122,9 +122,9 @@ void print_details(const json::object& job) {
   line("ended", text_of(job, "ended_at"));
   if (!job.at("wall_seconds").is_null()) {
     line("wall", wall_text(job));
-    line("cpu", fmt::format("{:.2f} s user, {:.2f} s system",
-                            job.at("user_seconds").to_number<double>(),
-                            job.at("system_seconds").to_number<double>()));
+    line("cpu",
+         fmt::format("{:.2f} s user, {:.2f} s system", job.at("user_seconds").to_number<double>(),
+                     job.at("system_seconds").to_number<double>()));
     line("peak memory",
          fmt::format("{} ({})", size_text(number_of(job, "max_rss_bytes")),
                      text_of(job, "max_rss_source") == "sampled_tree" ? "all processes, sampled"
@@ -136,7 +136,8 @@ void print_details(const json::object& job) {
                           ? "subreaper (weak: see docs/containment.md)"
                           : text_of(job, "containment"));
   if (number_of(job, "leftovers") > 0)
-    line("leftovers", fmt::format("{} processes were left behind and ended", number_of(job, "leftovers")));
+    line("leftovers",
+         fmt::format("{} processes were left behind and ended", number_of(job, "leftovers")));
   if (flag_of(job, "kill_stuck")) line("stuck", "some of its processes can't be killed yet");
   if (flag_of(job, "cancel_too_late"))
     line("note", "a cancel came too late: it had ended by itself");
@@ -189,12 +190,11 @@ struct EventsCommand {
 std::string event_line(const json::object& event) {
   const std::string detail = text_of(event, "detail");
   const std::string reason = text_of(event, "reason");
-  return fmt::format("{}  job {}{}  {:<12} by {}{}{}\n", text_of(event, "time"),
-                     number_of(event, "job"),
-                     number_of(event, "attempt") > 1 ? fmt::format(".{}", number_of(event, "attempt")) : "",
-                     text_of(event, "event"), printable(text_of(event, "actor")),
-                     reason.empty() ? "" : "  reason=" + reason,
-                     detail.empty() ? "" : "  " + printable(detail));
+  return fmt::format(
+      "{}  job {}{}  {:<12} by {}{}{}\n", text_of(event, "time"), number_of(event, "job"),
+      number_of(event, "attempt") > 1 ? fmt::format(".{}", number_of(event, "attempt")) : "",
+      text_of(event, "event"), printable(text_of(event, "actor")),
+      reason.empty() ? "" : "  reason=" + reason, detail.empty() ? "" : "  " + printable(detail));
 }
 
 void run_events(const EventsCommand& options) {
@@ -241,7 +241,8 @@ void add_list_commands(CLI::App& app) {
   const auto events = std::make_shared<EventsCommand>();
   CLI::App* history = app.add_subcommand("events", "what happened, oldest first");
   history->add_option("jobs", events->jobs, "only of these jobs")->type_name("ID...");
-  history->add_option("--after", events->after, "only after this sequence number")->type_name("SEQ");
+  history->add_option("--after", events->after, "only after this sequence number")
+      ->type_name("SEQ");
   history->add_option("--limit", events->limit, "at most so many (default 1000)")->type_name("N");
   history->add_flag("--json", events->as_json, "one JSON object a line");
   history->callback([events] { run_events(*events); });

@@ -37,8 +37,8 @@ LaunchContext capture_context() {
   for (int resource = 0; resource < RLIM_NLIMITS; ++resource) {
     rlimit limit{};
     ::getrlimit(static_cast<__rlimit_resource>(resource), &limit);
-    context.limits.push_back({static_cast<std::int64_t>(limit.rlim_cur),
-                              static_cast<std::int64_t>(limit.rlim_max)});
+    context.limits.push_back(
+        {static_cast<std::int64_t>(limit.rlim_cur), static_cast<std::int64_t>(limit.rlim_max)});
   }
   return context;
 }
@@ -59,7 +59,8 @@ Result<std::vector<JobSpec>> read_batch(const std::string& file, const GivenOpti
     const auto value = parse_json(line);
     if (!value) return failed(value.error(), place);
     if (!value->is_object())
-      return failed(ErrorCode::invalid, place + ": expected an object such as {\"command\": [\"true\"]}");
+      return failed(ErrorCode::invalid,
+                    place + ": expected an object such as {\"command\": [\"true\"]}");
     auto spec = make_spec_from_line(given, value->get_object());
     if (!spec) return failed(spec.error(), place);
     // Looked at here as well, so that the error can name the line.
@@ -140,13 +141,15 @@ void add_submit_commands(CLI::App& app, std::vector<std::string>& command_words)
   CLI::App* submit_app = app.add_subcommand(
       "submit", "put a command into the queue and print its id: reeve submit -- CMD…");
   submit_app->alias("add");
-  submit_app->footer("reeve submit [OPTIONS] [--] COMMAND [ARGUMENT…]\n"
-                    "reeve submit --batch FILE");
+  submit_app->footer(
+      "reeve submit [OPTIONS] [--] COMMAND [ARGUMENT…]\n"
+      "reeve submit --batch FILE");
   add_submit_options(*submit_app, submit_command->given);
   submit_app
-      ->add_option("--batch", submit_command->batch,
-                   "JSON lines, one job each: {\"command\": [\"…\"], \"name\": …} with every option by "
-                   "its long name; all or none; `-` reads standard input")
+      ->add_option(
+          "--batch", submit_command->batch,
+          "JSON lines, one job each: {\"command\": [\"…\"], \"name\": …} with every option by "
+          "its long name; all or none; `-` reads standard input")
       ->type_name("FILE");
   submit_app->add_flag("--json", submit_command->as_json, "print {\"ids\": […]}");
   submit_app->callback(

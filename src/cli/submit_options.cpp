@@ -113,7 +113,8 @@ Result<void> add_variable(JobSpec& spec, const std::string& value) {
   if (equals == std::string::npos) {
     // As `docker run --env NAME`: from here.
     const char* own = std::getenv(value.c_str());  // NOLINT(concurrency-mt-unsafe)
-    if (own == nullptr || value.empty()) return expected("NAME=VALUE, or the NAME of a variable", value);
+    if (own == nullptr || value.empty())
+      return expected("NAME=VALUE, or the NAME of a variable", value);
     spec.environment[value] = own;
     return {};
   }
@@ -142,7 +143,8 @@ std::string typed(const json::value& value) {
 Result<void> apply_json(const SubmitOption& option, const json::value& value, JobSpec& spec) {
   if (std::string_view(option.value).empty()) {
     if (!value.is_bool())
-      return failed(ErrorCode::invalid, fmt::format("`{}`: expected true or false", option.long_name()));
+      return failed(ErrorCode::invalid,
+                    fmt::format("`{}`: expected true or false", option.long_name()));
     return value.get_bool() ? option.apply(spec, "") : Result<void>();
   }
   std::vector<std::string> texts;

@@ -30,7 +30,9 @@ std::size_t sgr_length(std::string_view text) {
 
 }  // namespace
 
-bool is_terminal(int fd) { return ::isatty(fd) == 1; }
+bool is_terminal(int fd) {
+  return ::isatty(fd) == 1;
+}
 
 bool has_colours(int fd) {
   const char* no_color = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe)
@@ -112,6 +114,8 @@ std::string TerminalFilter::filter(std::string_view chunk) {
   return out;
 }
 
-std::string TerminalFilter::finish() { return printable(std::exchange(pending_, {})); }
+std::string TerminalFilter::finish() {
+  return printable(std::exchange(pending_, {}));
+}
 
 }  // namespace reeve::cli

@@ -38,7 +38,7 @@ std::vector<pid_t> find_marked(const std::string& assignment) {
     char* end = nullptr;
     const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, &end, 10));
     if (pid <= 1 || *end != '\0' || pid == getpid()) continue;
-    struct stat info {};
+    struct stat info{};
     if (fstatat(dirfd(proc.get()), entry->d_name, &info, 0) != 0 || info.st_uid != getuid())
       continue;
     const auto stat = read_stat(pid);

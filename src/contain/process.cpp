@@ -128,8 +128,7 @@ std::vector<pid_t> children_of(pid_t pid) {
   if (has_children_files()) {
     char path[32];
     snprintf(path, sizeof path, "/proc/%d/task", pid);
-    each_number_in(path,
-                   [&](pid_t thread) { append_children_of_thread(pid, thread, children); });
+    each_number_in(path, [&](pid_t thread) { append_children_of_thread(pid, thread, children); });
   } else {
     each_number_in("/proc", [&](pid_t candidate) {
       const auto stat = read_stat(candidate);
@@ -157,7 +156,9 @@ std::vector<pid_t> descendants_of(pid_t root) {
   return found;
 }
 
-int open_pidfd(pid_t pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
+int open_pidfd(pid_t pid) {
+  return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+}
 
 bool send_signal(int pidfd, int signal) {
   return syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) == 0;

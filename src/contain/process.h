@@ -13,9 +13,9 @@ namespace reeve {
 
 struct ProcessStat {
   pid_t parent = 0;
-  char state = '?';                 // as in proc(5): R, S, D, Z …
-  std::int64_t threads = 0;         // of a zombie too: it may have living threads
-  std::uint64_t start_ticks = 0;    // since boot; with the pid and the boot id an identity
+  char state = '?';               // as in proc(5): R, S, D, Z …
+  std::int64_t threads = 0;       // of a zombie too: it may have living threads
+  std::uint64_t start_ticks = 0;  // since boot; with the pid and the boot id an identity
   std::int64_t resident_pages = 0;
 };
 

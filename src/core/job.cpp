@@ -55,9 +55,10 @@ std::string describe_exec_error(int code, const JobSpec& spec) {
           "{}: not a program that this machine can run (a script needs #! in its first line)",
           program);
     case E2BIG:
-      return fmt::format("{}: the arguments and the environment together are too long for the "
-                         "kernel (E2BIG)",
-                         program);
+      return fmt::format(
+          "{}: the arguments and the environment together are too long for the "
+          "kernel (E2BIG)",
+          program);
     default:
       return fmt::format("{}: can't be executed: {} ({})", program,
                          std::strerror(code),  // NOLINT(concurrency-mt-unsafe)
@@ -78,7 +79,8 @@ std::optional<std::string> find_name_fault(const std::string& name) {
                        limits::name_bytes_max);
   if (name.find('/') != std::string::npos)
     return "the name has a `/` in it; it becomes the name of a directory";
-  if (name.starts_with('.')) return "the name starts with a dot; it becomes the name of a directory";
+  if (name.starts_with('.'))
+    return "the name starts with a dot; it becomes the name of a directory";
   if (has_control_character(name)) return "the name has a control character in it";
   if (valid_utf8(name) != name) return "the name is not valid UTF-8";
   return std::nullopt;

@@ -49,7 +49,7 @@ struct JobSpec {
   std::string results_root;
   Staging staging = Staging::keep;
   ContainmentWish containment = ContainmentWish::any;
-  std::string stdin_file;            // empty: /dev/null
+  std::string stdin_file;                          // empty: /dev/null
   std::map<std::string, std::string> environment;  // added to the submitter's
   std::vector<std::string> secrets;  // names of variables whose values are never shown
   std::string idempotency_key;       // empty: none
@@ -113,7 +113,7 @@ struct Attempt {
   std::string staging;         // directory that the job writes into
   std::string publish_target;  // where the results go; decided before they are moved
   std::int32_t publish_tries = 0;
-  std::string log;             // path of the log file
+  std::string log;  // path of the log file
   JobState state = JobState::queued;
   Reason reason = Reason::none;
   StopCause stop = StopCause::none;

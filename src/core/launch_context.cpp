@@ -8,7 +8,9 @@ namespace reeve {
 
 BOOST_DESCRIBE_STRUCT(LaunchContext, (), (environment, umask, limits))
 
-std::string to_text(const LaunchContext& context) { return to_line(encode_json(context)); }
+std::string to_text(const LaunchContext& context) {
+  return to_line(encode_json(context));
+}
 
 Result<LaunchContext> context_from_text(const std::string& text) {
   LaunchContext context;

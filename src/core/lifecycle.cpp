@@ -78,7 +78,8 @@ class Transition {
   }
 
   Outcome operator()(const fact::Launch&) {
-    if (job().state != JobState::queued || !attempt().intent) return refuse("its start is not committed");
+    if (job().state != JobState::queued || !attempt().intent)
+      return refuse("its start is not committed");
     attempt().state = JobState::starting;
     move_to(JobState::starting, "scheduler");
     step_.effects.emplace_back(effect::Start{});
@@ -103,17 +104,20 @@ class Transition {
       close_stopped_before_start();
     } else if (attempt().launch_failures >= limits::launch_tries_max) {
       attempt().exit = ExitStatus{ExitKind::launch_error, failure.code, false, failure.step, false};
-      close(JobState::failed, Reason::launch_error, "scheduler", describe(*attempt().exit, job().spec));
+      close(JobState::failed, Reason::launch_error, "scheduler",
+            describe(*attempt().exit, job().spec));
     } else {
       job().release_at =
           now_.time + limits::launch_wait_first * (1 << (attempt().launch_failures - 1));
-      move_to(JobState::held, "scheduler", "the machine could not start it: " + errno_name(failure.code));
+      move_to(JobState::held, "scheduler",
+              "the machine could not start it: " + errno_name(failure.code));
     }
     return done();
   }
 
   Outcome operator()(const fact::Withdraw&) {
-    if (job().state != JobState::queued || !attempt().intent) return refuse("no start is committed");
+    if (job().state != JobState::queued || !attempt().intent)
+      return refuse("no start is committed");
     attempt().intent = false;
     return done();
   }
@@ -154,7 +158,8 @@ class Transition {
     if (ended.from_earlier_boot && ended.has_results && is_success()) {
       close(JobState::lost, Reason::reboot, "recovery",
             "it ended with exit code 0, but the machine went down before its results were safe; "
-            "what there is of them is kept in " + attempt().staging);
+            "what there is of them is kept in " +
+                attempt().staging);
       return done();
     }
     conclude(ended.has_results);
@@ -246,7 +251,8 @@ class Transition {
                             Reason::none, std::move(actor), std::move(detail)});
   }
 
-  void move_to(JobState to, std::string actor, std::string detail = "", Reason reason = Reason::none) {
+  void move_to(JobState to, std::string actor, std::string detail = "",
+               Reason reason = Reason::none) {
     check(!is_terminal(job().state) || to == JobState::queued || to == JobState::held,
           "a terminal state is left only by a retry");
     step_.events.push_back({job().id, attempt().number, std::string(to_word(to)), job().state, to,
@@ -273,8 +279,8 @@ class Transition {
       close(JobState::timeout, Reason::wall_limit, "keeper",
             "it ran longer than its time limit of " + to_text(*job().spec.time_limit));
     } else if (exit.kind == ExitKind::signalled || exit.code != 0) {
-      close(JobState::failed,
-            exit.kind == ExitKind::signalled ? Reason::signal : Reason::exit_code, "keeper", words);
+      close(JobState::failed, exit.kind == ExitKind::signalled ? Reason::signal : Reason::exit_code,
+            "keeper", words);
     } else if (has_results) {
       choose_publish_target();
     } else {
@@ -340,8 +346,8 @@ Step submit(Job job, const Now& now) {
   job.queued_at = now.time;
   job.state = job.spec.hold ? JobState::held : JobState::queued;
   Step step{std::move(job), {}, {}};
-  step.events.push_back({step.job.id, 0, "submitted", std::nullopt, step.job.state, Reason::none,
-                         "user", ""});
+  step.events.push_back(
+      {step.job.id, 0, "submitted", std::nullopt, step.job.state, Reason::none, "user", ""});
   return step;
 }
 

@@ -101,11 +101,11 @@ struct KeeperGone {
 
 }  // namespace fact
 
-using Fact = std::variant<fact::Hold, fact::Release, fact::Cancel, fact::Due, fact::Intend,
-                          fact::Launch, fact::Launched, fact::LaunchFailed, fact::Withdraw,
-                          fact::Started, fact::Exited, fact::Ended, fact::KillStuck,
-                          fact::TimeLimit, fact::Published, fact::PublishClash,
-                          fact::PublishFailed, fact::KeeperGone>;
+using Fact =
+    std::variant<fact::Hold, fact::Release, fact::Cancel, fact::Due, fact::Intend, fact::Launch,
+                 fact::Launched, fact::LaunchFailed, fact::Withdraw, fact::Started, fact::Exited,
+                 fact::Ended, fact::KillStuck, fact::TimeLimit, fact::Published, fact::PublishClash,
+                 fact::PublishFailed, fact::KeeperGone>;
 
 // --- Effects: what must be done after the commit ------------------------------------------------
 

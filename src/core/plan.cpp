@@ -38,8 +38,8 @@ std::optional<JobId> WaitingJobs::first_with_lock(const std::string& lock) const
   return first;
 }
 
-WaitingJobs::Choice WaitingJobs::choose(const Resources& resources, Time now,
-                                        std::size_t start_max, std::size_t ahead_max) const {
+WaitingJobs::Choice WaitingJobs::choose(const Resources& resources, Time now, std::size_t start_max,
+                                        std::size_t ahead_max) const {
   struct Head {
     int priority;
     JobId id;

@@ -17,7 +17,7 @@ struct Capacity {
   std::int64_t memory = 0;
   std::int32_t gpus = 0;
   std::map<std::string, std::int64_t> counters;
-  std::int32_t jobs_max = 0;  // jobs at a time; 0: no limit of its own
+  std::int32_t jobs_max = 0;           // jobs at a time; 0: no limit of its own
   bool has_strict_containment = true;  // nothing of an ended attempt can survive
 };
 
@@ -48,7 +48,9 @@ class Resources {
    public:
     explicit Room(const Resources& resources);
     [[nodiscard]] bool fits(const Demand& demand) const;
-    [[nodiscard]] bool is_lock_taken(const std::string& lock) const { return locks_.contains(lock); }
+    [[nodiscard]] bool is_lock_taken(const std::string& lock) const {
+      return locks_.contains(lock);
+    }
     // Also used to reserve: it may go below zero, and then nothing of that kind fits any more.
     void subtract(const Demand& demand);
 

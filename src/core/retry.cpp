@@ -28,10 +28,9 @@ bool is_worth_it(const Job& job) {
 
 std::optional<Duration> next_attempt_in(const Job& job) {
   // Jobs that allow it for lost attempts get one retry even if they asked for none in particular.
-  const std::int32_t retries =
-      job.attempt.state == JobState::lost && job.spec.retry.on_lost
-          ? std::max(job.spec.retry.retries, 1)
-          : job.spec.retry.retries;
+  const std::int32_t retries = job.attempt.state == JobState::lost && job.spec.retry.on_lost
+                                   ? std::max(job.spec.retry.retries, 1)
+                                   : job.spec.retry.retries;
   const std::int32_t used = job.attempt.number - 1;
   if (!is_worth_it(job) || used >= retries) return std::nullopt;
   const Duration wait = std::min<Duration>(longest_wait, first_wait * (1L << std::min(used, 20)));

@@ -16,10 +16,12 @@ BOOST_DESCRIBE_STRUCT(RetryPolicy, (), (retries, on_lost))
 BOOST_DESCRIBE_STRUCT(Demand, (), (cpus, memory, gpus, counters, lock))
 BOOST_DESCRIBE_STRUCT(JobSpec, (),
                       (name, command, directory, priority, demand, on_busy, hold, time_limit, grace,
-                       retry, log_max, results_root, staging, containment, stdin_file, environment, secrets,
-                       idempotency_key))
+                       retry, log_max, results_root, staging, containment, stdin_file, environment,
+                       secrets, idempotency_key))
 
-boost::json::value spec_to_json(const JobSpec& spec) { return encode_json(spec); }
+boost::json::value spec_to_json(const JobSpec& spec) {
+  return encode_json(spec);
+}
 
 Result<JobSpec> spec_from_json(const boost::json::value& value) {
   JobSpec spec;

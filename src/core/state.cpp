@@ -27,8 +27,12 @@ std::optional<Enum> find_word(const std::array<std::string_view, N>& words, std:
 
 }  // namespace
 
-std::string_view to_word(JobState state) { return state_words[static_cast<std::size_t>(state)]; }
-std::string_view to_word(Reason reason) { return reason_words[static_cast<std::size_t>(reason)]; }
+std::string_view to_word(JobState state) {
+  return state_words[static_cast<std::size_t>(state)];
+}
+std::string_view to_word(Reason reason) {
+  return reason_words[static_cast<std::size_t>(reason)];
+}
 std::string_view to_word(Priority priority) {
   return priority_words[static_cast<std::size_t>(priority)];
 }

@@ -41,9 +41,15 @@ enum class Reason : std::uint8_t {
 
 enum class Priority : std::uint8_t { low, normal, high, critical };
 
-[[nodiscard]] constexpr bool is_waiting(JobState s) { return s <= JobState::queued; }
-[[nodiscard]] constexpr bool is_terminal(JobState s) { return s >= JobState::completed; }
-[[nodiscard]] constexpr bool is_active(JobState s) { return !is_waiting(s) && !is_terminal(s); }
+[[nodiscard]] constexpr bool is_waiting(JobState s) {
+  return s <= JobState::queued;
+}
+[[nodiscard]] constexpr bool is_terminal(JobState s) {
+  return s >= JobState::completed;
+}
+[[nodiscard]] constexpr bool is_active(JobState s) {
+  return !is_waiting(s) && !is_terminal(s);
+}
 
 // Words for the wire, the database and people; the same in all three.
 [[nodiscard]] std::string_view to_word(JobState state);

@@ -11,8 +11,8 @@ namespace reeve {
 
 class QueueClock {
  public:
-  // Goes on from a stamp, or starts at 0 when it is empty. In the same boot the time between counts;
-  // after a reboot the clock goes on where the last stamp was.
+  // Goes on from a stamp, or starts at 0 when it is empty. In the same boot the time between
+  // counts; after a reboot the clock goes on where the last stamp was.
   static Result<QueueClock> from_stamp(const std::string& stamp);
 
   [[nodiscard]] Now now() const;

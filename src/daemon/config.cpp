@@ -4,10 +4,10 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <toml++/toml.h>
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <toml++/toml.h>
 
 #include "base/text.h"
 
@@ -20,8 +20,8 @@ using Take = std::function<const char*(const toml::node&)>;
 
 std::unexpected<Error> fault(const std::string& path, const toml::source_region& where,
                              const std::string& what) {
-  return failed(ErrorCode::invalid, fmt::format("{}:{}:{}: {}", path, where.begin.line,
-                                                where.begin.column, what));
+  return failed(ErrorCode::invalid,
+                fmt::format("{}:{}:{}: {}", path, where.begin.line, where.begin.column, what));
 }
 
 Result<void> read_table(const toml::table& table, const std::string& path,

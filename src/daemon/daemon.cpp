@@ -137,8 +137,8 @@ Result<void> Daemon::open() {
   published_ = std::make_unique<Descriptor>(context_, ::dup(output_->ready_descriptor()));
   const auto listening = listen_at(options_.paths.socket());
   if (!listening) return std::unexpected(listening.error());
-  server_ = std::make_unique<SessionServer>(context_, *listening, *service_,
-                                            [this] { schedule_pump(); });
+  server_ =
+      std::make_unique<SessionServer>(context_, *listening, *service_, [this] { schedule_pump(); });
   spdlog::info("daemon=started pid={} state={} containment={} note=\"{}\"", ::getpid(),
                options_.paths.state, engine_->containment(), engine_->containment_note());
   return {};
@@ -158,7 +158,8 @@ void Daemon::listen_for_signals() {
   boost::system::error_code ignored;
   for (const int number : {SIGCHLD, SIGTERM, SIGINT}) signals_.add(number, ignored);
   signals_.async_wait([this](const auto& error, int number) {
-    if (error) return;
+    // A signal may have arrived before the wait was cancelled: waiting again would keep us alive.
+    if (error || stopped_) return;
     if (number == SIGCHLD)
       engine_->reap();
     else
@@ -171,7 +172,7 @@ void Daemon::listen_for_signals() {
 // Whoever becomes readable, the answer is the same: look at everything once.
 void Daemon::watch(Descriptor& descriptor) {
   descriptor.async_wait(Descriptor::wait_read, [this, &descriptor](const auto& error) {
-    if (error) return;
+    if (error || stopped_) return;
     if (&descriptor == timer_.get()) {
       std::uint64_t count = 0;
       (void)!::read(descriptor.native_handle(), &count, sizeof count);
@@ -255,7 +256,8 @@ void Daemon::finish_stop() {
   ::unlink(options_.paths.socket().c_str());
   asio::post(context_, [this] {
     signals_.cancel();
-    for (Descriptor* descriptor : {timer_.get(), wake_.get(), published_.get()}) descriptor->close();
+    for (Descriptor* descriptor : {timer_.get(), wake_.get(), published_.get()})
+      descriptor->close();
     adopted_.clear();
   });
 }

@@ -55,8 +55,8 @@ Result<std::optional<JobId>> Dispatcher::find_by_key(const std::string& key) {
 
 Result<std::vector<JobId>> Dispatcher::submit(Submission submission, const Now& now) {
   if (submission.jobs.size() > limits::batch_jobs_max)
-    return failed(ErrorCode::too_large, fmt::format("a batch has at most {} jobs",
-                                                    limits::batch_jobs_max));
+    return failed(ErrorCode::too_large,
+                  fmt::format("a batch has at most {} jobs", limits::batch_jobs_max));
   // Everything is checked before anything changes: all or none.
   std::vector<std::optional<JobId>> known;
   for (std::size_t i = 0; i < submission.jobs.size(); ++i) {
@@ -135,9 +135,8 @@ Result<void> Dispatcher::remove(JobId id) {
   auto entry = check_out(id);
   if (!entry) return std::unexpected(entry.error());
   if (!is_terminal((*entry)->job.state))
-    return failed(ErrorCode::conflict,
-                  fmt::format("job {} is {}; cancel it first", id.value,
-                              to_word((*entry)->job.state)));
+    return failed(ErrorCode::conflict, fmt::format("job {} is {}; cancel it first", id.value,
+                                                   to_word((*entry)->job.state)));
   if (!(*entry)->job_dirty && !(*entry)->is_new) {
     removed_.push_back(std::move((*entry)->job));
     jobs_.erase(id);
@@ -176,12 +175,13 @@ void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact) {
   if (!was_queued && is_queued)
     waiting_.add(job.id, job.spec.demand, job.spec.priority, job.queued_at);
   // Nothing lives any more: others may have its resources while it is still being published.
-  if ((is_active(before.state) && !is_active(job.state)) || std::holds_alternative<fact::Ended>(fact))
+  if ((is_active(before.state) && !is_active(job.state)) ||
+      std::holds_alternative<fact::Ended>(fact))
     resources_.give_back(job.id);
   if (before.attempt.open && !job.attempt.open) ended_.push_back(before.key());
   schedule(job.id, due_time(job));
-  plan_needed_ |= is_queued || (before.state != job.state) ||
-                  std::holds_alternative<fact::Ended>(fact);
+  plan_needed_ |=
+      is_queued || (before.state != job.state) || std::holds_alternative<fact::Ended>(fact);
 }
 
 void Dispatcher::schedule(JobId id, std::optional<Time> at) {
@@ -258,14 +258,15 @@ void Dispatcher::fire_timers(const Now& now) {
 }
 
 std::size_t Dispatcher::starts_ahead(const Now& now) const {
-  const auto fresh = std::ranges::count_if(
-      recent_ends_, [&](Time ended) { return now.time - ended <= recent; });
+  const auto fresh =
+      std::ranges::count_if(recent_ends_, [&](Time ended) { return now.time - ended <= recent; });
   return static_cast<std::size_t>(fresh);
 }
 
 void Dispatcher::plan(const Now& now) {
   if (!starting_ || !std::exchange(plan_needed_, false)) return;
-  const auto choice = waiting_.choose(resources_, now.time, starts_per_round_max, starts_ahead(now));
+  const auto choice =
+      waiting_.choose(resources_, now.time, starts_per_round_max, starts_ahead(now));
   if (choice.start.size() == starts_per_round_max) plan_needed_ = true;
   for (const JobId id : choice.start) {
     auto checked_out = check_out(id);

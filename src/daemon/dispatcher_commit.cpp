@@ -21,8 +21,8 @@ std::optional<Time> Dispatcher::commit_due() const {
   if (!has_uncommitted()) return std::nullopt;
   if (!callbacks_.empty()) return Time{0};
   if (degraded_) return is_retrying_ ? Time{0} : retry_at_;
-  const bool is_urgent = !effects_.empty() || !removed_.empty() ||
-                         changed_.size() >= limits::commit_facts_max;
+  const bool is_urgent =
+      !effects_.empty() || !removed_.empty() || changed_.size() >= limits::commit_facts_max;
   return is_urgent || !dirty_since_ ? Time{0} : *dirty_since_ + limits::commit_hold;
 }
 
@@ -97,7 +97,9 @@ void Dispatcher::abandon_batch(const Error& error, const Now& now) {
   if (auto loaded = load(now); !loaded) degraded_ = loaded.error();
 }
 
-Result<void> Dispatcher::recover(const Now& now) { return load(now); }
+Result<void> Dispatcher::recover(const Now& now) {
+  return load(now);
+}
 
 void Dispatcher::drop_batch() {
   changed_.clear();

@@ -38,8 +38,8 @@ Result<std::vector<JobState>> parse_states(const std::vector<std::string>& words
 }
 
 const std::vector<JobState> unfinished_states{
-    JobState::held,       JobState::queued,     JobState::starting,  JobState::running,
-    JobState::paused,     JobState::cancelling, JobState::timing_out, JobState::finishing};
+    JobState::held,   JobState::queued,     JobState::starting,   JobState::running,
+    JobState::paused, JobState::cancelling, JobState::timing_out, JobState::finishing};
 
 bool is_secret(const std::string& name, const std::vector<std::string>& secrets) {
   if (std::ranges::find(secrets, name) != secrets.end()) return true;
@@ -52,7 +52,10 @@ bool is_secret(const std::string& name, const std::vector<std::string>& secrets)
 
 Service::Service(Store& store, Dispatcher& dispatcher, const QueueClock& clock,
                  std::string results_root)
-    : store_(store), dispatcher_(dispatcher), clock_(clock), results_root_(std::move(results_root)) {}
+    : store_(store),
+      dispatcher_(dispatcher),
+      clock_(clock),
+      results_root_(std::move(results_root)) {}
 
 void Service::handle(Request request, Reply reply) {
   static constexpr std::array<std::pair<std::string_view, Handler>, 15> handlers{{
@@ -202,8 +205,8 @@ void Service::signal(const json::object& args, Reply reply) {
   if (!decoded) return reply(std::unexpected(decoded.error()));
   const auto number = signal_number(decoded->signal);
   if (!number)
-    return reply(failed(ErrorCode::invalid,
-                        fmt::format("`{}` is no signal", printable(decoded->signal))));
+    return reply(
+        failed(ErrorCode::invalid, fmt::format("`{}` is no signal", printable(decoded->signal))));
   each(decoded->ids, [&](JobId id) { return dispatcher_.signal(id, *number); }, std::move(reply));
 }
 
@@ -222,7 +225,8 @@ void Service::wait(const json::object& args, Reply reply) {
     const auto job = store_.load(id);
     if (!job) return waiter.reply(std::unexpected(job.error()));
     if (!*job)
-      return waiter.reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id.value)));
+      return waiter.reply(
+          failed(ErrorCode::not_found, fmt::format("there is no job {}", id.value)));
     if (!is_terminal((*job)->state)) waiter.ids.push_back(id);
   }
   if (waiter.ids.empty()) return answer(waiter);
@@ -235,7 +239,8 @@ void Service::watch(const json::object& args, Reply reply) {
   if (!decoded) return reply(std::unexpected(decoded.error()));
   const auto job = store_.load({decoded->id});
   if (!job) return reply(std::unexpected(job.error()));
-  if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", decoded->id)));
+  if (!*job)
+    return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", decoded->id)));
   Waiter waiter{{{decoded->id}}, decoded->seen, {{decoded->id}}, std::move(reply)};
   if (to_word((*job)->state) != decoded->seen) return answer(waiter);
   waiters_.push_back(std::move(waiter));
@@ -245,8 +250,8 @@ void Service::jobs_changed(const std::vector<Job>& jobs) {
   if (waiters_.empty()) return;
   for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
     for (const Job& job : jobs) {
-      const bool is_done = waiter->seen.empty() ? is_terminal(job.state)
-                                                : to_word(job.state) != waiter->seen;
+      const bool is_done =
+          waiter->seen.empty() ? is_terminal(job.state) : to_word(job.state) != waiter->seen;
       if (!is_done) continue;
       const auto found = std::ranges::lower_bound(waiter->ids, job.id);
       if (found != waiter->ids.end() && *found == job.id) waiter->ids.erase(found);

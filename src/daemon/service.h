@@ -37,9 +37,9 @@ class Service {
  private:
   using Handler = void (Service::*)(const json::object&, Reply);
   struct Waiter {
-    std::vector<JobId> ids;      // what is still awaited
-    std::string seen;            // for watchJob: answer when the state differs from this word
-    std::vector<JobId> all;      // what was asked for, for the answer
+    std::vector<JobId> ids;  // what is still awaited
+    std::string seen;        // for watchJob: answer when the state differs from this word
+    std::vector<JobId> all;  // what was asked for, for the answer
     Reply reply;
   };
 

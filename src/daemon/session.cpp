@@ -80,13 +80,11 @@ class Session : public std::enable_shared_from_this<Session> {  // NOLINT
       return close();
     }
     const std::int64_t id = request->id;
-    service_.handle(std::move(*request),
-                    [weak = weak_from_this(), id](Result<json::value> result) {
-                      const auto self = weak.lock();
-                      if (!self) return;
-                      self->write(result ? ok_reply(id, std::move(*result))
-                                         : error_reply(id, result.error()));
-                    });
+    service_.handle(std::move(*request), [weak = weak_from_this(), id](Result<json::value> result) {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->write(result ? ok_reply(id, std::move(*result)) : error_reply(id, result.error()));
+    });
     after_request_();
     if (!closing_) read_header();
   }
@@ -157,13 +155,12 @@ class SessionServer::Impl : public std::enable_shared_from_this<SessionServer::I
 
   void begin(Socket socket) {
     if (!is_same_user(socket.native_handle()) || sessions_.size() >= limits::sessions_max) return;
-    const auto session = std::make_shared<Session>(
-        std::move(socket), service_, after_request_,
-        [weak = weak_from_this()](Session* gone) {
-          const auto self = weak.lock();
-          if (!self) return;
-          self->sessions_.erase(gone);
-        });
+    const auto session = std::make_shared<Session>(std::move(socket), service_, after_request_,
+                                                   [weak = weak_from_this()](Session* gone) {
+                                                     const auto self = weak.lock();
+                                                     if (!self) return;
+                                                     self->sessions_.erase(gone);
+                                                   });
     sessions_.insert(session.get());
     session->read_header();
   }
@@ -191,9 +188,15 @@ SessionServer::SessionServer(asio::io_context& context, int listening, Service& 
   impl_->accept();
 }
 
-SessionServer::~SessionServer() { impl_->close(); }
+SessionServer::~SessionServer() {
+  impl_->close();
+}
 
-void SessionServer::close() { impl_->close(); }
-std::size_t SessionServer::sessions() const { return impl_->sessions(); }
+void SessionServer::close() {
+  impl_->close();
+}
+std::size_t SessionServer::sessions() const {
+  return impl_->sessions();
+}
 
 }  // namespace reeve

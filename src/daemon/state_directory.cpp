@@ -14,7 +14,7 @@ namespace {
 
 // statfs(2) f_type of file systems whose locks and mappings other machines may not see.
 bool is_network_file_system(const std::string& path) {
-  struct statfs info {};
+  struct statfs info{};
   if (::statfs(path.c_str(), &info) != 0) return false;
   switch (static_cast<unsigned long>(info.f_type)) {
     case 0x6969:      // NFS
@@ -37,7 +37,7 @@ std::unexpected<Error> unusable(const Paths& paths, int code, const char* what) 
 }
 
 pid_t holder_of(int fd) {
-  struct flock whole {};
+  struct flock whole{};
   whole.l_type = F_WRLCK;
   if (::fcntl(fd, F_GETLK, &whole) != 0 || whole.l_type == F_UNLCK) return 0;
   return whole.l_pid;
@@ -50,7 +50,7 @@ Result<Fd> lock_state_directory(const Paths& paths) {
   std::filesystem::create_directories(std::filesystem::path(paths.state).parent_path(), error);
   if (::mkdir(paths.state.c_str(), 0700) != 0 && errno != EEXIST)
     return unusable(paths, errno, "make it");
-  struct stat info {};
+  struct stat info{};
   if (::stat(paths.state.c_str(), &info) != 0) return unusable(paths, errno, "look at it");
   if (!S_ISDIR(info.st_mode)) return unusable(paths, ENOTDIR, "enter it");
   if (info.st_uid != ::geteuid())
@@ -69,8 +69,9 @@ Result<Fd> lock_state_directory(const Paths& paths) {
     return unusable(paths, errno, "make it private");
   Fd lock(::open(paths.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) return unusable(paths, errno, "open its lock file");
-  // From here on nothing else in this process may open and close the file: that would drop the lock.
-  struct flock whole {};
+  // From here on nothing else in this process may open and close the file: that would drop the
+  // lock.
+  struct flock whole{};
   whole.l_type = F_WRLCK;
   if (::fcntl(lock.get(), F_SETLK, &whole) != 0)
     return failed(ErrorCode::busy, fmt::format("a daemon already uses {} (pid {})", paths.state,

@@ -41,9 +41,10 @@ void reset_library_signals() {
     syscall(SYS_rt_sigaction, number, &standard, nullptr, sizeof standard.mask);
 }
 
-// Runs in the child, on the parent's memory: what it writes to `result` the parent sees. A function of
-// its own, so that its variables do not share slots with those of the frame that returns twice.
-[[noreturn, gnu::noinline]] void become_job(const OrderView& order, int output, volatile Launch& result) {
+// Runs in the child, on the parent's memory: what it writes to `result` the parent sees. A function
+// of its own, so that its variables do not share slots with those of the frame that returns twice.
+[[noreturn, gnu::noinline]] void become_job(const OrderView& order, int output,
+                                            volatile Launch& result) {
   const auto give_up = [&](KeeperStep step) {
     result.failed_errno = errno;
     result.failed_step = step;

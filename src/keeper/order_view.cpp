@@ -9,13 +9,12 @@
 namespace reeve {
 
 OsResult<OrderView> OrderView::open(int fd) {
-  struct stat info {};
+  struct stat info{};
   if (fstat(fd, &info) != 0) return os_failed("find the order");
   OrderView view;
   view.mapping_bytes_ = static_cast<std::size_t>(info.st_size);
   if (view.mapping_bytes_ < sizeof(OrderHeader)) return os_failed("read the order", EBADMSG);
-  void* mapping =
-      mmap(nullptr, view.mapping_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+  void* mapping = mmap(nullptr, view.mapping_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
   if (mapping == MAP_FAILED) return os_failed("map the order");
   view.mapping_ = mapping;
   view.header = static_cast<const OrderHeader*>(mapping);

@@ -10,15 +10,29 @@ void* operator new(std::size_t size) {
   if (memory == nullptr) abort();
   return memory;
 }
-void operator delete(void* memory) noexcept { free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { free(memory); }
+void operator delete(void* memory) noexcept {
+  free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  free(memory);
+}
 
 namespace std {
-[[noreturn]] void __throw_length_error(const char*) { abort(); }
-[[noreturn]] void __throw_bad_alloc() { abort(); }
-[[noreturn]] void __throw_bad_array_new_length() { abort(); }
-[[noreturn]] void __throw_out_of_range_fmt(const char*, ...) { abort(); }
+[[noreturn]] void __throw_length_error(const char*) {
+  abort();
+}
+[[noreturn]] void __throw_bad_alloc() {
+  abort();
+}
+[[noreturn]] void __throw_bad_array_new_length() {
+  abort();
+}
+[[noreturn]] void __throw_out_of_range_fmt(const char*, ...) {
+  abort();
+}
 }  // namespace std
 
-extern "C" int __cxa_atexit(void (*)(void*), void*, void*) { return 0; }
+extern "C" int __cxa_atexit(void (*)(void*), void*, void*) {
+  return 0;
+}
 extern "C" void* __dso_handle = nullptr;

@@ -31,7 +31,9 @@ std::int64_t clock_ms(clockid_t clock) {
 }
 
 // For waits: does not count suspend, so that a laptop's sleep does not shorten a grace period.
-std::int64_t now_ms() { return clock_ms(CLOCK_MONOTONIC); }
+std::int64_t now_ms() {
+  return clock_ms(CLOCK_MONOTONIC);
+}
 
 struct CpuTimes {
   std::int64_t user_us = 0;
@@ -47,7 +49,9 @@ CpuTimes cgroup_cpu(int cgroup) {
   return times;
 }
 
-std::int64_t microseconds(const timeval& time) { return time.tv_sec * 1'000'000 + time.tv_usec; }
+std::int64_t microseconds(const timeval& time) {
+  return time.tv_sec * 1'000'000 + time.tv_usec;
+}
 
 }  // namespace
 
@@ -78,14 +82,14 @@ void Supervisor::run(OrderView order) {
 
 // First the lock, then the permit, which is the creation of the log file: see lock_byte.
 bool Supervisor::win_permit() {
-  struct flock own {};
+  struct flock own{};
   own.l_type = F_WRLCK;
   own.l_whence = SEEK_SET;
   own.l_start = lock_byte(key_);
   own.l_len = 1;
   if (fcntl(locks_fd, F_SETLK, &own) != 0) return false;
-  log_.reset(openat(logs_fd, log_name_, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
-                    taken_mode));
+  log_.reset(
+      openat(logs_fd, log_name_, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, taken_mode));
   if (log_) return true;
   if (errno != EEXIST) {
     fail_launch(static_cast<int>(KeeperStep::log), errno);
@@ -137,8 +141,7 @@ void Supervisor::loop() {
     if (!has_pipe) wanted[1].revents = 0;
     if (wanted[1].revents != 0) drain_once();
     if (wanted[0].revents != 0) take_signals();
-    if (main_alive_ && !started_told_ &&
-        now_ms() - main_started_ms_ >= limits::started_wake_ms) {
+    if (main_alive_ && !started_told_ && now_ms() - main_started_ms_ >= limits::started_wake_ms) {
       started_told_ = true;
       wake_daemon();
     }
@@ -156,7 +159,9 @@ void Supervisor::loop() {
 int Supervisor::wait_ms() const {
   const std::int64_t now = now_ms();
   std::int64_t until = INT64_MAX;
-  const auto consider = [&](std::int64_t at) { until = std::min(until, std::max<std::int64_t>(at, now)); };
+  const auto consider = [&](std::int64_t at) {
+    until = std::min(until, std::max<std::int64_t>(at, now));
+  };
   if (nap_until_ > now && pipe_) consider(nap_until_);
   if (main_alive_ && !started_told_) consider(main_started_ms_ + limits::started_wake_ms);
   if (phase_ == Phase::leftovers) consider(std::min(patience_until_, now + 5));
@@ -173,9 +178,10 @@ void Supervisor::drain_once() {
   const auto drained = writer_->drain(pipe_.get());
   if (drained == LogWriter::Drained::end) pipe_.reset();
   // A writer of many small pieces: read them in one go, a little later.
-  nap_until_ = drained == LogWriter::Drained::little && now - last_read_ms_ <= 2 * limits::output_nap_ms
-                   ? now + limits::output_nap_ms
-                   : 0;
+  nap_until_ =
+      drained == LogWriter::Drained::little && now - last_read_ms_ <= 2 * limits::output_nap_ms
+          ? now + limits::output_nap_ms
+          : 0;
   last_read_ms_ = now;
 }
 

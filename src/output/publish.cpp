@@ -27,8 +27,8 @@ bool sync_path(const std::string& path, int flags) {
 // are not.
 OsResult<void> sync_tree(const std::string& root) {
   std::error_code error;
-  for (fs::recursive_directory_iterator item(root, fs::directory_options::skip_permission_denied,
-                                             error),
+  for (fs::recursive_directory_iterator
+           item(root, fs::directory_options::skip_permission_denied, error),
        end;
        item != end; item.increment(error)) {
     const auto status = item->symlink_status(error);
@@ -42,7 +42,7 @@ OsResult<void> sync_tree(const std::string& root) {
 }
 
 bool exists(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::lstat(path.c_str(), &info) == 0;
 }
 
@@ -62,14 +62,16 @@ void set_latest(const PublishOrder& order) {
   fs::create_directories(latest.parent_path(), error);
   const std::string pointed =
       (fs::path("..") / target.parent_path().filename() / target.filename()).string();
-  const std::string fresh = (latest.parent_path() / fmt::format(".new-{}", order.key.job.value)).string();
+  const std::string fresh =
+      (latest.parent_path() / fmt::format(".new-{}", order.key.job.value)).string();
   ::unlink(fresh.c_str());
   if (::symlink(pointed.c_str(), fresh.c_str()) != 0) return;
   if (::rename(fresh.c_str(), order.latest.c_str()) != 0) ::unlink(fresh.c_str());
 }
 
 PublishOutcome fail(const PublishOrder& order, const OsError& error) {
-  return {order.key, PublishOutcome::Kind::failed, to_error(error).message + " (" + order.target + ")"};
+  return {order.key, PublishOutcome::Kind::failed,
+          to_error(error).message + " (" + order.target + ")"};
 }
 
 }  // namespace
@@ -82,18 +84,18 @@ PublishOutcome publish(const PublishOrder& order) {
     }
     return fail(order, {ENOENT, "find the staged results"});
   }
-  struct stat info {};
+  struct stat info{};
   if (::lstat(order.staging.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
-    return fail(order, {ENOTDIR, "take the staged results: the job put something else in the place "
-                                 "of its directory"});
+    return fail(order, {ENOTDIR,
+                        "take the staged results: the job put something else in the place "
+                        "of its directory"});
   if (const auto synced = sync_tree(order.staging); !synced) return fail(order, synced.error());
   const fs::path parent = fs::path(order.target).parent_path();
   std::error_code error;
   fs::create_directories(parent, error);
   if (error) return fail(order, {error.value(), "make the run directory"});
   if (const int code = rename_new(order.staging, order.target); code != 0) {
-    if (code == EEXIST || code == ENOTEMPTY)
-      return {order.key, PublishOutcome::Kind::taken, ""};
+    if (code == EEXIST || code == ENOTEMPTY) return {order.key, PublishOutcome::Kind::taken, ""};
     return fail(order, {code, "move the results into place"});
   }
   if (!sync_path(parent, O_DIRECTORY) || !sync_path(parent.parent_path(), O_DIRECTORY))

@@ -29,8 +29,7 @@ int main() {
   static char log_name[256];
   strncpy(log_name, order->log_name, sizeof log_name - 1);
   const bool has_cgroup = fcntl(reeve::cgroup_fd, F_GETFD) >= 0;
-  static reeve::Supervisor supervisor(*order->header, log_name,
-                                      has_cgroup ? reeve::cgroup_fd : -1);
+  static reeve::Supervisor supervisor(*order->header, log_name, has_cgroup ? reeve::cgroup_fd : -1);
   supervisor.run(std::move(*order));
   return 0;
 }

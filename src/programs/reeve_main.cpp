@@ -2,4 +2,6 @@
 
 #include "cli/app.h"
 
-int main(int argc, char** argv) { return reeve::cli::run_command_line(argc, argv); }
+int main(int argc, char** argv) {
+  return reeve::cli::run_command_line(argc, argv);
+}

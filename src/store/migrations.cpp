@@ -108,7 +108,9 @@ CREATE TABLE meta (
 
 }  // namespace
 
-int schema_version() { return static_cast<int>(steps.size()); }
+int schema_version() {
+  return static_cast<int>(steps.size());
+}
 
 Result<void> migrate(SQLite::Database& db) {
   const int found = db.execAndGet("PRAGMA user_version").getInt();

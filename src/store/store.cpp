@@ -81,7 +81,8 @@ Result<void> Store::transact(const std::function<void()>& write) {
 void Store::insert(const Job& job) {
   auto statement = prepared(
       "INSERT INTO job (id, name, state, priority, demand, spec, context, idempotency_key, "
-      "queued_at, release_at, submitted_utc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+      "queued_at, release_at, submitted_utc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+      "?11)");
   rows::bind_job(*statement, job);
   statement->exec();
 }
@@ -218,7 +219,8 @@ Result<std::vector<StoredEvent>> Store::events(const EventQuery& query) {
       stored.event.kind = statement->getColumn(3).getString();
       stored.event.from = state_from_word(statement->getColumn(4).getString());
       stored.event.to = state_from_word(statement->getColumn(5).getString());
-      stored.event.reason = reason_from_word(statement->getColumn(6).getString()).value_or(Reason::none);
+      stored.event.reason =
+          reason_from_word(statement->getColumn(6).getString()).value_or(Reason::none);
       stored.event.actor = statement->getColumn(7).getString();
       stored.event.detail = statement->getColumn(8).getString();
       stored.clock = {statement->getColumn(9).getInt64()};
@@ -264,7 +266,8 @@ Result<void> Store::each_waiting(const std::function<void(const WaitingRow&)>& v
       row.id = {statement->getColumn(0).getInt64()};
       row.state = state_from_word(statement->getColumn(1).getString()).value_or(JobState::queued);
       row.demand = rows::demand_from_text(statement->getColumn(2).getString());
-      row.priority = priority_from_word(statement->getColumn(3).getString()).value_or(Priority::normal);
+      row.priority =
+          priority_from_word(statement->getColumn(3).getString()).value_or(Priority::normal);
       row.queued_at = {statement->getColumn(4).getInt64()};
       if (!statement->isColumnNull(5)) row.release_at = Time{statement->getColumn(5).getInt64()};
       visit(row);

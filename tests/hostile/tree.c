@@ -70,7 +70,9 @@ static void nap(long milliseconds) {
   nanosleep(&time, NULL);
 }
 
-static void arrive(void) { atomic_fetch_add(arrived, 1); }
+static void arrive(void) {
+  atomic_fetch_add(arrived, 1);
+}
 
 _Noreturn static void settle(void) {
   arrive();

@@ -28,9 +28,13 @@ void FakeOutput::publish(const Job& job) {
   }
 }
 
-void FakeOutput::set_aside(const Job& job) { aside.insert(job.key()); }
+void FakeOutput::set_aside(const Job& job) {
+  aside.insert(job.key());
+}
 
-std::vector<PublishOutcome> FakeOutput::collect() { return std::exchange(outcomes_, {}); }
+std::vector<PublishOutcome> FakeOutput::collect() {
+  return std::exchange(outcomes_, {});
+}
 
 World::World(std::uint64_t seed) : random_(seed) {
   store_ = std::move(*Store::open(":memory:"));
@@ -228,7 +232,8 @@ void World::check_time_limit(JobId id, Time since) {
   const auto job = store_->load(id);
   if (!job || !*job || !(*job)->spec.time_limit || (*job)->attempt.started.ms == 0) return;
   const Attempt& attempt = (*job)->attempt;
-  const bool obeys = std::ranges::find((*job)->spec.command, "ignore_term") == (*job)->spec.command.end();
+  const bool obeys =
+      std::ranges::find((*job)->spec.command, "ignore_term") == (*job)->spec.command.end();
   const Time limit = std::max(attempt.started, since) + *(*job)->spec.time_limit;
   if (obeys && attempt.ended > limit + Duration(5))
     fail(fmt::format("job {} ran from {} to {}, beyond its time limit of {}", id.value,
@@ -253,7 +258,8 @@ void World::check_now() {
     if (engine_.commands_alive(id) == 0) continue;
     const auto job = dispatcher_->find(id);
     cpus += (*job)->spec.demand.cpus;
-    who += fmt::format(" {}={}({} CPUs)", id.value, to_word((*job)->state), (*job)->spec.demand.cpus);
+    who +=
+        fmt::format(" {}={}({} CPUs)", id.value, to_word((*job)->state), (*job)->spec.demand.cpus);
   }
   if (cpus > 4) fail("more CPUs are in use than there are:" + who);
 }
@@ -301,6 +307,8 @@ void World::fail(std::string what) {
   if (failure_.empty()) failure_ = std::move(what);
 }
 
-void World::tell(std::string line) { story_.push_back(fmt::format("[{}] {}", time_.ms, line)); }
+void World::tell(std::string line) {
+  story_.push_back(fmt::format("[{}] {}", time_.ms, line));
+}
 
 }  // namespace reeve::sim

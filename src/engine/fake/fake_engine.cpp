@@ -41,7 +41,9 @@ std::expected<fact::Launched, OsError> FakeEngine::start(const StartOrder& order
   return describe(order.key);
 }
 
-void FakeEngine::record(const AttemptKey& key, Fact fact) { journal_.push_back({key, std::move(fact)}); }
+void FakeEngine::record(const AttemptKey& key, Fact fact) {
+  journal_.push_back({key, std::move(fact)});
+}
 
 void FakeEngine::begin(const AttemptKey& key, Run& run) {
   Permit& permit = permits_[key];
@@ -131,10 +133,13 @@ void FakeEngine::stop(const AttemptKey& key, Duration grace) {
   run.killed_at = run.killed_at ? std::min(*run.killed_at, killed) : killed;
 }
 
-Result<void> FakeEngine::signal(const AttemptKey&, int) { return {}; }
+Result<void> FakeEngine::signal(const AttemptKey&, int) {
+  return {};
+}
 
 std::vector<Observed> FakeEngine::observe() {
-  std::vector<Observed> facts(journal_.begin() + static_cast<std::ptrdiff_t>(read_), journal_.end());
+  std::vector<Observed> facts(journal_.begin() + static_cast<std::ptrdiff_t>(read_),
+                              journal_.end());
   read_ = journal_.size();
   for (Observed& observed : gone_) {
     runs_[observed.key].job_alive = false;
@@ -144,7 +149,9 @@ std::vector<Observed> FakeEngine::observe() {
   return facts;
 }
 
-std::string FakeEngine::cursor() const { return std::to_string(read_); }
+std::string FakeEngine::cursor() const {
+  return std::to_string(read_);
+}
 
 Result<void> FakeEngine::restore(const std::string& cursor) {
   read_ = static_cast<std::size_t>(parse_integer(cursor).value_or(0));
@@ -152,7 +159,9 @@ Result<void> FakeEngine::restore(const std::string& cursor) {
   return {};
 }
 
-fact::Launched FakeEngine::describe(const AttemptKey&) { return {"fake", "", "", "log"}; }
+fact::Launched FakeEngine::describe(const AttemptKey&) {
+  return {"fake", "", "", "log"};
+}
 
 Recovery FakeEngine::recover(const Job& job) {
   const AttemptKey key = job.key();
@@ -167,7 +176,9 @@ Recovery FakeEngine::recover(const Job& job) {
   return Recovery::watched;
 }
 
-void FakeEngine::forget(const AttemptKey& key) { runs_.erase(key); }
+void FakeEngine::forget(const AttemptKey& key) {
+  runs_.erase(key);
+}
 
 void FakeEngine::reboot() {
   runs_.clear();
@@ -176,9 +187,8 @@ void FakeEngine::reboot() {
 }
 
 std::size_t FakeEngine::commands_alive(JobId job) const {
-  return static_cast<std::size_t>(std::ranges::count_if(runs_, [&](const auto& item) {
-    return item.first.job == job && item.second.job_alive;
-  }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      runs_, [&](const auto& item) { return item.first.job == job && item.second.job_alive; }));
 }
 
 std::size_t FakeEngine::commands_alive() const {

@@ -54,7 +54,7 @@ Result<void> Journal::add_generation(std::int64_t number, const std::string& boo
   if (!generation.fd) return failed(OsError{errno, "open the keepers' journal"});
   if (generation.is_of_this_boot) {
     // Fails where the file system can't reserve; then a full disk can cost the end of a job.
-    struct stat info {};
+    struct stat info{};
     if (::fstat(generation.fd.get(), &info) != 0) info.st_size = 0;
     if (::fallocate(generation.fd.get(), FALLOC_FL_KEEP_SIZE, 0, info.st_size + reserve_step) == 0)
       generation.reserved = info.st_size + reserve_step;
@@ -95,8 +95,7 @@ std::vector<Journal::Read> Journal::read() {
   return out;
 }
 
-void Journal::read_generation(std::int64_t number, Generation& generation,
-                              std::vector<Read>& out) {
+void Journal::read_generation(std::int64_t number, Generation& generation, std::vector<Read>& out) {
   char buffer[16384];
   while (true) {
     const ssize_t got = ::pread(generation.fd.get(), buffer, sizeof buffer, generation.offset);
@@ -136,15 +135,15 @@ Result<void> Journal::restore(const std::string& cursor) {
     rest.remove_prefix(std::min(rest.size(), item.size() + 1));
     const auto colon = item.find(':');
     const auto number = parse_integer(item.substr(0, colon));
-    const auto offset = colon == std::string_view::npos ? std::nullopt
-                                                        : parse_integer(item.substr(colon + 1));
+    const auto offset =
+        colon == std::string_view::npos ? std::nullopt : parse_integer(item.substr(colon + 1));
     if (!number || !offset)
       return failed(ErrorCode::corrupt, "the journal's position is not readable: " + cursor);
     const auto found = generations_.find(*number);
     if (found != generations_.end()) found->second.offset = *offset;
   }
   std::erase_if(generations_, [](const auto& item) {
-    struct stat info {};
+    struct stat info{};
     const bool is_done = !item.second.is_of_this_boot &&
                          ::fstat(item.second.fd.get(), &info) == 0 &&
                          info.st_size <= item.second.offset;

@@ -69,9 +69,9 @@ ExitStatus exit_of(const Record& record) {
 fact::Ended ended_of(const Record& record, bool rebooted) {
   const auto& n = record.numbers;
   fact::Ended ended;
-  ended.usage = {n[ended_field::user_us],         n[ended_field::system_us],
-                 n[ended_field::max_rss_bytes],   n[ended_field::max_rss_sampled] != 0,
-                 n[ended_field::read_bytes],      n[ended_field::write_bytes]};
+  ended.usage = {n[ended_field::user_us],       n[ended_field::system_us],
+                 n[ended_field::max_rss_bytes], n[ended_field::max_rss_sampled] != 0,
+                 n[ended_field::read_bytes],    n[ended_field::write_bytes]};
   ended.log = {n[ended_field::log_bytes], n[ended_field::log_lost], n[ended_field::gap_begin],
                n[ended_field::gap_end]};
   ended.from_earlier_boot = rebooted;
@@ -109,8 +109,8 @@ Result<void> LocalEngine::prepare() {
   locks_.reset(::open((state + "/keepers.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!locks_) return failed(OsError{errno, "open the keepers' locks"});
   if (::access(settings_.keeper_program.c_str(), X_OK) != 0)
-    return failed(ErrorCode::not_found, "the program reeve-keeper is missing beside reeve: " +
-                                            settings_.keeper_program);
+    return failed(ErrorCode::not_found,
+                  "the program reeve-keeper is missing beside reeve: " + settings_.keeper_program);
   tag_ = fmt::format("{:08x}", static_cast<std::uint32_t>(fnv1a(state)));
   if (settings_.use_cgroups)
     pool_ = CgroupPool::probe(tag_, why_no_cgroup_);
@@ -232,7 +232,8 @@ void LocalEngine::stop(const AttemptKey& key, Duration grace) {
   const auto found = runs_.find(key);
   if (found == runs_.end()) return;
   found->second.stop_asked = true;
-  send(found->second, control_stop, static_cast<int>(std::min<std::int64_t>(grace.count(), INT32_MAX)));
+  send(found->second, control_stop,
+       static_cast<int>(std::min<std::int64_t>(grace.count(), INT32_MAX)));
 }
 
 Result<void> LocalEngine::signal(const AttemptKey& key, int signal) {
@@ -277,8 +278,9 @@ void LocalEngine::take(const Journal::Read& read, std::vector<Observed>& out) {
       return;
     case RecordKind::exited:
       if (run != nullptr) run->exit_seen = true;
-      out.push_back({record.key, fact::Exited{exit_of(record), queue_time(n[exited_field::boottime_ms]),
-                                              UtcTime{n[exited_field::utc_ms]}}});
+      out.push_back(
+          {record.key, fact::Exited{exit_of(record), queue_time(n[exited_field::boottime_ms]),
+                                    UtcTime{n[exited_field::utc_ms]}}});
       return;
     case RecordKind::ended:
       if (run != nullptr) {
@@ -296,7 +298,8 @@ void LocalEngine::take(const Journal::Read& read, std::vector<Observed>& out) {
 void LocalEngine::note_started(const AttemptKey&, Run& run, const Record& record) {
   run.main = static_cast<pid_t>(record.numbers[started_field::main_pid]);
   const auto stat = read_stat(run.main);
-  if (!stat || static_cast<std::int64_t>(stat->start_ticks) != record.numbers[started_field::main_ticks])
+  if (!stat ||
+      static_cast<std::int64_t>(stat->start_ticks) != record.numbers[started_field::main_ticks])
     return;
   if (!run.is_child) find_cgroup(run);
   run.main_pidfd.reset(open_pidfd(run.main));
@@ -343,7 +346,8 @@ void LocalEngine::look_after_dead_keepers(std::vector<Observed>& out) {
       run.sweeping_since = queue_time(boottime_ms());
       // What has ended by itself before we touch it keeps its own result.
       reap();
-      if (!run.reaped_status && run.main_pidfd) run.reaped_status = exit_status_of(run.main_pidfd.get());
+      if (!run.reaped_status && run.main_pidfd)
+        run.reaped_status = exit_status_of(run.main_pidfd.get());
       if (run.reaped_status && !run.exit_seen) {
         run.exit_seen = true;
         out.push_back({key, fact::Exited{to_exit_status(*run.reaped_status, run.stop_asked),
@@ -368,7 +372,7 @@ bool LocalEngine::void_start(const AttemptKey& key) {
   const std::string name = log_name(key);
   const Fd made(::openat(*logs, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, void_mode));
   if (made) return true;
-  struct stat info {};
+  struct stat info{};
   return ::fstatat(*logs, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
          (info.st_mode & 0777) == void_mode;
 }
@@ -405,8 +409,7 @@ std::optional<Duration> LocalEngine::poll_again_in() const {
   for (const AttemptKey& key : gone_) {
     const auto found = runs_.find(key);
     if (found == runs_.end() || found->second.end_seen) continue;
-    const bool is_stuck =
-        queue_time(boottime_ms()) - found->second.sweeping_since > Duration(1000);
+    const bool is_stuck = queue_time(boottime_ms()) - found->second.sweeping_since > Duration(1000);
     wait = std::min(wait.value_or(Duration(100)), Duration(is_stuck ? 100 : 1));
   }
   return wait;
@@ -415,7 +418,7 @@ std::optional<Duration> LocalEngine::poll_again_in() const {
 // Finds the living keeper of a start whose permit is taken. False: there is none and can be none.
 bool LocalEngine::adopt(const Job& job, Run& run) {
   const auto holder = [&]() -> pid_t {
-    struct flock byte {};
+    struct flock byte{};
     byte.l_type = F_WRLCK;
     byte.l_whence = SEEK_SET;
     byte.l_start = lock_byte(job.key());

@@ -85,7 +85,8 @@ class LocalEngine : public Engine {
   Result<void> prepare();
   [[nodiscard]] std::string log_name(const AttemptKey& key) const;
   OsResult<int> logs_directory(JobId job);
-  OsResult<pid_t> spawn(const Fd& order, int logs, int journal, int cgroup, const std::string& title);
+  OsResult<pid_t> spawn(const Fd& order, int logs, int journal, int cgroup,
+                        const std::string& title);
   void send(const Run& run, int signal, int value);
   void take(const Journal::Read& read, std::vector<Observed>& out);
   void note_started(const AttemptKey& key, Run& run, const Record& record);

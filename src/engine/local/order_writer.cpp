@@ -44,8 +44,7 @@ std::vector<std::string> job_environment(const StartOrder& order, const LaunchCo
       {"REEVE_CPUS", std::to_string(order.spec.demand.cpus)},
       {mark.substr(0, mark.find('=')), mark.substr(mark.find('=') + 1)},
   };
-  if (order.spec.demand.memory > 0)
-    ours["REEVE_MEMORY"] = std::to_string(order.spec.demand.memory);
+  if (order.spec.demand.memory > 0) ours["REEVE_MEMORY"] = std::to_string(order.spec.demand.memory);
   if (!order.gpus.empty()) ours["CUDA_VISIBLE_DEVICES"] = join_numbers(order.gpus);
   for (const auto& [name, value] : order.spec.environment) ours[name] = value;
 
@@ -64,8 +63,7 @@ std::vector<std::string> job_environment(const StartOrder& order, const LaunchCo
 }
 
 OsResult<Fd> write_order(const StartOrder& order, const LaunchContext& context,
-                         const std::vector<std::string>& environment,
-                         const std::string& log_name) {
+                         const std::vector<std::string>& environment, const std::string& log_name) {
   OrderHeader header{};
   header.version = order_version;
   header.argument_count = static_cast<std::uint32_t>(order.spec.command.size());

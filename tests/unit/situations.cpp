@@ -1,0 +1,143 @@
+#include "situations.h"
+
+#include "base/check.h"
+#include "support.h"
+
+namespace reeve::test {
+
+using Finding = fact::KeeperGone::Finding;
+
+Step must(const Job& job, const Fact& fact, std::int64_t ms) {
+  auto step = apply(job, fact, at(ms));
+  check(step.has_value(), step ? "" : step.error().message.c_str());
+  return *step;
+}
+
+Job after(Job job, const std::vector<Fact>& facts, std::int64_t ms) {
+  for (const Fact& fact : facts) job = must(job, fact, ms).job;
+  return job;
+}
+
+Fact started() {
+  return fact::Started{4711, Time{900}, UtcTime{1'800'000'000'900}};
+}
+
+Fact exited(int code) {
+  return fact::Exited{{ExitKind::exited, code, false, LaunchStep::none, false},
+                      Time{950},
+                      UtcTime{1'800'000'000'950}};
+}
+
+Fact stopped_by_us() {
+  return fact::Exited{{ExitKind::signalled, 15, false, LaunchStep::none, true},
+                      Time{950},
+                      UtcTime{1'800'000'000'950}};
+}
+
+Fact ended(bool has_results) {
+  fact::Ended ended;
+  ended.usage = {1, 2, 3, true, 4, 5};
+  ended.log = {100, 7, 10, 20};
+  ended.leftovers = 2;
+  ended.has_results = has_results;
+  return ended;
+}
+
+Job queued_job() {
+  Job job;
+  job.id = {7};
+  job.context = 3;
+  job.spec = plain_spec();
+  job.spec.time_limit = Duration(60'000);
+  job.spec.grace = Duration(2000);
+  return submit(job, at(500)).job;
+}
+
+Job intended_job() {
+  return after(queued_job(), {fact::Intend{{1}}});
+}
+
+Job starting_job() {
+  return after(intended_job(), {fact::Launch{}, fact::Launched{"cgroup", "c1", "/stage", "/log"}});
+}
+
+Job running_job() {
+  return after(starting_job(), {started()});
+}
+
+Job finishing_job(int code) {
+  return after(running_job(), {exited(code)});
+}
+
+Job publishing_job() {
+  return after(finishing_job(0), {ended(true)});
+}
+
+std::vector<Situation> all_situations() {
+  Job held = queued_job();
+  held = after(held, {fact::Hold{"ann"}});
+  const Job backing_off =
+      after(intended_job(), {fact::Launch{}, fact::LaunchFailed{LaunchStep::keeper, 11}});
+  Job with_retry = running_job();
+  with_retry.spec.retry.retries = 1;
+  const Job between = after(with_retry, {exited(3), ended(false)});
+  Job paused = running_job();
+  paused.state = paused.attempt.state = JobState::paused;
+  Job skipped = held;
+  skipped.state = JobState::skipped;
+  return {
+      {"held", held},
+      {"held_backing_off", backing_off},
+      {"held_between", between},
+      {"queued", queued_job()},
+      {"queued_intended", intended_job()},
+      {"queued_withdrawn", after(intended_job(), {fact::Withdraw{}})},
+      {"starting", starting_job()},
+      {"running", running_job()},
+      {"paused", paused},
+      {"cancelling", after(running_job(), {fact::Cancel{"ann", {}}})},
+      {"timing_out", after(running_job(), {fact::TimeLimit{}})},
+      {"finishing", finishing_job(0)},
+      {"finishing_failed", finishing_job(3)},
+      {"finishing_publishing", publishing_job()},
+      {"completed", after(finishing_job(0), {ended(false)})},
+      {"failed", after(finishing_job(3), {ended(false)})},
+      {"cancelled", after(queued_job(), {fact::Cancel{"ann", {}}})},
+      {"timeout", after(running_job(), {fact::TimeLimit{}, stopped_by_us(), ended(false)})},
+      {"lost", after(running_job(), {fact::KeeperGone{Finding::swept}})},
+      {"skipped", skipped},
+  };
+}
+
+std::vector<NamedFact> all_facts() {
+  fact::Ended from_earlier_boot = std::get<fact::Ended>(ended(true));
+  from_earlier_boot.from_earlier_boot = true;
+  return {
+      {"Hold", fact::Hold{"ann"}},
+      {"Release", fact::Release{"ann"}},
+      {"Cancel", fact::Cancel{"ann", {}}},
+      {"Due", fact::Due{}},
+      {"Intend", fact::Intend{{0}}},
+      {"Launch", fact::Launch{}},
+      {"Launched", fact::Launched{"cgroup", "c2", "/stage2", "/log2"}},
+      {"LaunchFailed", fact::LaunchFailed{LaunchStep::keeper, 11}},
+      {"Withdraw", fact::Withdraw{}},
+      {"Started", started()},
+      {"Exited", exited(0)},
+      {"Exited", exited(3)},
+      {"Exited", stopped_by_us()},
+      {"Ended", ended(false)},
+      {"Ended", ended(true)},
+      {"Ended", from_earlier_boot},
+      {"KillStuck", fact::KillStuck{3}},
+      {"TimeLimit", fact::TimeLimit{}},
+      {"Published", fact::Published{"/results/there"}},
+      {"PublishClash", fact::PublishClash{}},
+      {"PublishFailed", fact::PublishFailed{"disk full"}},
+      {"KeeperGone", fact::KeeperGone{Finding::never_started}},
+      {"KeeperGone", fact::KeeperGone{Finding::swept}},
+      {"KeeperGone", fact::KeeperGone{Finding::rebooted}},
+  };
+}
+
+}  // namespace reeve::test
