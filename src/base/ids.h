@@ -13,12 +13,13 @@ struct JobId {
   auto operator<=>(const JobId&) const = default;
 };
 
-// One start of one job. `attempt` is what users see and counts from 1; `start` is internal: it
-// rises when a start was voided before its command could run, and the user's attempt stays.
+// One start of one job. `attempt` is what users see and counts from 1. `start` is internal and
+// counts all starts of a state directory: when one was voided before its command could run, the
+// user's attempt stays and the next start has another number.
 struct AttemptKey {
   JobId job;
   std::int32_t attempt = 0;
-  std::int32_t start = 0;
+  std::int64_t start = 0;
   auto operator<=>(const AttemptKey&) const = default;
 };
 

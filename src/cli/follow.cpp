@@ -158,17 +158,30 @@ class Follower {
     const std::string path = text_of(job, "log_path");
     if (path.empty() || path == log_path_) return;
     show_output();  // what an earlier attempt wrote last
-    auto opened = LogReader::open(path);
-    if (!opened) return;
     if (!log_path_.empty())
       say(fmt::format("attempt {} of job {}", number_of(job, "attempt"), options_.job));
     log_path_ = path;
+    reader_.reset();
+    // The file is made with the first output: until then its directory is watched.
+    watch(path.substr(0, path.rfind('/')), IN_CREATE);
+    try_open();
+  }
+
+  void try_open() {
+    if (reader_ || log_path_.empty()) return;
+    auto opened = LogReader::open(log_path_);
+    if (!opened) return;
     reader_ = std::move(*opened);
+    watch(log_path_, IN_MODIFY);
+  }
+
+  void watch(const std::string& path, std::uint32_t events) {
     if (watch_ >= 0) ::inotify_rm_watch(inotify_.get(), watch_);
-    watch_ = ::inotify_add_watch(inotify_.get(), path.c_str(), IN_MODIFY);
+    watch_ = ::inotify_add_watch(inotify_.get(), path.c_str(), events);
   }
 
   void show_output() {
+    try_open();
     while (reader_ && !is_stdout_closed_) {
       const std::string data = reader_->read();
       if (data.empty()) return;

@@ -24,7 +24,8 @@ struct LogCommand {
 bool print_log(const std::string& path, const LogCommand& options) {
   auto reader = LogReader::open(path);
   if (!reader) {
-    say(reader.error().message);
+    // The file is made with the first output.
+    if (reader.error().code != ErrorCode::not_found) say(reader.error().message);
     return true;
   }
   if (options.tail > 0) reader->seek_to_last_lines(options.tail);

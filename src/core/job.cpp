@@ -19,8 +19,6 @@ std::string_view step_words(LaunchStep step) {
       return "its directory for results could not be made";
     case LaunchStep::keeper:
       return "a keeper could not be started";
-    case LaunchStep::log:
-      return "the log could not be made";
     case LaunchStep::pipe:
       return "no pipe could be made for its output";
     case LaunchStep::birth:

@@ -62,8 +62,7 @@ enum class LaunchStep : std::uint8_t {
   none,
   staging,  // steps of the daemon
   keeper,
-  log,  // steps of the keeper
-  pipe,
+  pipe,  // steps of the keeper
   birth,
   directory,  // steps of the new process
   input,
@@ -106,7 +105,7 @@ enum class StopCause : std::uint8_t { none, cancel, wall_limit };
 
 struct Attempt {
   std::int32_t number = 0;  // 0 before the first
-  std::int32_t start = 0;   // internal; see AttemptKey
+  std::int64_t start = 0;   // internal; see AttemptKey
   bool open = false;        // it has no terminal state yet
   bool intent = false;      // its start is committed: a keeper may exist
   Placement placement;

@@ -71,7 +71,7 @@ class Transition {
       attempt().number = number;
       attempt().open = true;
     }
-    ++attempt().start;
+    attempt().start = intend.start;
     attempt().intent = true;
     attempt().placement.gpus = intend.gpus;
     return done();

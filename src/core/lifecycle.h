@@ -36,6 +36,7 @@ struct Cancel {
 struct Due {};
 // The scheduler wants its start committed; a keeper may be started afterwards.
 struct Intend {
+  std::int64_t start = 0;  // never used before
   std::vector<int> gpus;
 };
 // The scheduler starts it now. Its resources are taken, its start is committed.

@@ -33,8 +33,10 @@ inline constexpr int launch_tries_max = 5;
 inline constexpr Duration launch_wait_first{200};
 // Facts taken into one transaction; more wait for the next.
 inline constexpr std::size_t commit_facts_max = 4096;
-// Ends wait this long for company, so that one fsync serves several.
+// Ends wait this long for company, so that one fsync serves several; longer when slots turn over
+// fast, which they do as long as committed starts are left.
 inline constexpr Duration commit_hold{2};
+inline constexpr Duration commit_hold_busy{8};
 // Attempts that a retry policy may ask for.
 inline constexpr int retries_max = 100;
 inline constexpr std::int64_t log_bytes_default = 1LL << 30;

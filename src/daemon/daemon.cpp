@@ -224,14 +224,14 @@ void Daemon::pump() {
 }
 
 void Daemon::arm_timer(std::optional<Time> at, const Now& now) {
-  if (at == timer_at_) return;
+  // A timer that fires too early costs less than setting it anew each time.
+  if (timer_at_ && (!at || *timer_at_ <= *at)) return;
+  if (!at) return;
   timer_at_ = at;
   itimerspec spec{};
-  if (at) {
-    const std::int64_t wait_ms = std::max<std::int64_t>((*at - now.time).count(), 0);
-    spec.it_value.tv_sec = wait_ms / 1000;
-    spec.it_value.tv_nsec = wait_ms % 1000 * 1'000'000 + (wait_ms == 0 ? 1 : 0);
-  }
+  const std::int64_t wait_ms = std::max<std::int64_t>((*at - now.time).count(), 0);
+  spec.it_value.tv_sec = wait_ms / 1000;
+  spec.it_value.tv_nsec = wait_ms % 1000 * 1'000'000 + (wait_ms == 0 ? 1 : 0);
   ::timerfd_settime(timer_->native_handle(), 0, &spec, nullptr);
 }
 

@@ -175,13 +175,14 @@ void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact) {
   if (!was_queued && is_queued)
     waiting_.add(job.id, job.spec.demand, job.spec.priority, job.queued_at);
   // Nothing lives any more: others may have its resources while it is still being published.
-  if ((is_active(before.state) && !is_active(job.state)) ||
-      std::holds_alternative<fact::Ended>(fact))
-    resources_.give_back(job.id);
+  const bool is_freed = (is_active(before.state) && !is_active(job.state)) ||
+                        std::holds_alternative<fact::Ended>(fact);
+  if (is_freed) resources_.give_back(job.id);
+  // Somebody else may start now. A launch is what a plan has led to: it calls for no other.
+  plan_needed_ |=
+      is_freed || (was_queued != is_queued && !std::holds_alternative<fact::Launch>(fact));
   if (before.attempt.open && !job.attempt.open) ended_.push_back(before.key());
   schedule(job.id, due_time(job));
-  plan_needed_ |=
-      is_queued || (before.state != job.state) || std::holds_alternative<fact::Ended>(fact);
 }
 
 void Dispatcher::schedule(JobId id, std::optional<Time> at) {
@@ -287,17 +288,20 @@ void Dispatcher::plan(const Now& now) {
     // GPUs are chosen when they are free, and that choice must be on disk before the start.
     if (attempt.intent || entry.job.spec.demand.gpus > 0 || (entry.attempt_dirty && !attempt.open))
       continue;
-    (void)step(entry, fact::Intend{}, now);
+    (void)step(entry, fact::Intend{++last_start_, {}}, now);
   }
 }
 
 void Dispatcher::launch(Entry& entry, const Now& now) {
   const auto gpus = resources_.take(entry.job.id, entry.job.spec.demand);
   if (!entry.job.attempt.intent)
-    check(step(entry, fact::Intend{gpus}, now).has_value(), "a queued job can be intended");
+    check(step(entry, fact::Intend{++last_start_, gpus}, now).has_value(),
+          "a queued job can be intended");
   const bool may_act_now = entry.intent_durable;
   check(step(entry, fact::Launch{}, now, !may_act_now).has_value(), "an intent can be launched");
-  if (may_act_now) start(entry, now);
+  if (!may_act_now) return;
+  --ahead_left_;
+  start(entry, now);
 }
 
 void Dispatcher::act(JobId id, const Effect& effect, const Now& now) {

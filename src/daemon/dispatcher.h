@@ -106,6 +106,7 @@ class Dispatcher {
   void recover_attempt(JobId id, const Now& now);
   void adopt_launch(Entry& entry, const Now& now);
   [[nodiscard]] bool has_uncommitted() const;
+  [[nodiscard]] Duration commit_hold() const;
   void drop_batch();
   void write_batch(const Now& now);
   void finish_batch(const Now& now);
@@ -117,6 +118,7 @@ class Dispatcher {
   Resources resources_;
   WaitingJobs waiting_;
   JobId last_id_;
+  std::int64_t last_start_ = 0;
 
   // Jobs that are active, have an intent, or were changed since the last commit.
   std::unordered_map<JobId, Entry> jobs_;
@@ -138,6 +140,7 @@ class Dispatcher {
   std::string cursor_;
   bool cursor_dirty_ = false;
   std::optional<Time> dirty_since_;
+  int ahead_left_ = 0;  // committed starts that are not used yet
 
   std::optional<Error> degraded_;
   Time retry_at_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "core/run_directory.h"
 #include "daemon/dispatcher.h"
 
@@ -23,7 +24,16 @@ std::optional<Time> Dispatcher::commit_due() const {
   if (degraded_) return is_retrying_ ? Time{0} : retry_at_;
   const bool is_urgent =
       !effects_.empty() || !removed_.empty() || changed_.size() >= limits::commit_facts_max;
-  return is_urgent || !dirty_since_ ? Time{0} : *dirty_since_ + limits::commit_hold;
+  return is_urgent || !dirty_since_ ? Time{0} : *dirty_since_ + commit_hold();
+}
+
+// Ends may wait longer while slots turn over fast, but not until the committed starts are used up:
+// then a free slot would wait for the disk.
+Duration Dispatcher::commit_hold() const {
+  const bool is_busy = std::ssize(recent_ends_) == limits::starts_ahead_max &&
+                       recent_ends_.back() - recent_ends_.front() <= Duration(100);
+  if (!is_busy) return limits::commit_hold;
+  return ahead_left_ <= limits::starts_ahead_max / 2 ? Duration(0) : limits::commit_hold_busy;
 }
 
 void Dispatcher::write_batch(const Now& now) {
@@ -40,6 +50,7 @@ void Dispatcher::write_batch(const Now& now) {
   for (const auto& [event, at] : events_) store_.append(event, at);
   for (const Job& job : removed_) store_.remove(job.id);
   if (cursor_dirty_) store_.set_meta("engine_cursor", cursor_);
+  store_.set_meta("last_start", std::to_string(last_start_));
   if (stamp) store_.set_meta("clock", stamp(now.time));
 }
 
@@ -52,6 +63,7 @@ void Dispatcher::commit(const Now& now) {
 }
 
 void Dispatcher::finish_batch(const Now& now) {
+  ahead_left_ = 0;
   std::vector<Job> changed;
   for (const JobId id : std::exchange(changed_, {})) {
     Entry& entry = jobs_.at(id);
@@ -82,6 +94,8 @@ void Dispatcher::finish_batch(const Now& now) {
     if (!entry.job_dirty && !is_active(entry.job.state) && !entry.job.attempt.intent)
       jobs_.erase(found);
   }
+  for (const auto& [id, entry] : jobs_)
+    if (entry.intent_durable && entry.job.state == JobState::queued) ++ahead_left_;
   if (on_changed) on_changed(changed);
 }
 
@@ -124,6 +138,9 @@ Result<void> Dispatcher::load(const Now& now) {
   const auto last = store_.last_id();
   if (!last) return std::unexpected(last.error());
   last_id_ = *last;
+  const auto last_start = store_.meta("last_start");
+  if (!last_start) return std::unexpected(last_start.error());
+  last_start_ = parse_integer(*last_start).value_or(0);
   auto loaded = store_.each_waiting([&](const WaitingRow& row) {
     if (row.state == JobState::queued)
       waiting_.add(row.id, row.demand, row.priority, row.queued_at);

@@ -25,7 +25,7 @@ constexpr std::size_t unused_max = 32;
 // Ours, a directory, with the mode that we gave it, and empty.
 bool is_untouched(const std::string& path) {
   const Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  struct stat info {};
+  struct stat info{};
   if (!directory || ::fstat(directory.get(), &info) != 0 || info.st_uid != ::geteuid() ||
       (info.st_mode & 07777) != directory_mode)
     return false;

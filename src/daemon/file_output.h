@@ -23,7 +23,8 @@ namespace reeve {
 class FileOutput : public Output {
  public:
   FileOutput();
-  // Removes unused staging directories. Waits for the publication that is under way; those that wait are repeated by the next daemon.
+  // Removes unused staging directories. Waits for the publication that is under way; those that
+  // wait are repeated by the next daemon.
   ~FileOutput() override;
 
   std::expected<std::string, OsError> prepare(const Job& job) override;

@@ -11,12 +11,11 @@ namespace reeve {
 // core/job.h, which the keeper can't include.
 enum class KeeperStep : int {
   none = 0,
-  log = 3,
-  pipe = 4,
-  birth = 5,
-  directory = 6,
-  input = 7,
-  exec = 8,
+  pipe = 3,
+  birth = 4,
+  directory = 5,
+  input = 6,
+  exec = 7,
 };
 
 struct Launch {

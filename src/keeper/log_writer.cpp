@@ -36,7 +36,18 @@ LogWriter::Drained LogWriter::drain(int pipe) {
                                                                          : Drained::some;
 }
 
+bool LogWriter::open_log() {
+  if (log_) return true;
+  log_.reset(openat(directory_, name_, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+  if (!log_) loss_errno_ = errno;
+  return static_cast<bool>(log_);
+}
+
 void LogWriter::append(const char* data, std::size_t size) {
+  if (!open_log()) {
+    lost_ += static_cast<std::int64_t>(size);
+    return;
+  }
   if (!can_punch_ && length_ >= bytes_max_) {
     lost_ += static_cast<std::int64_t>(size);
     return;

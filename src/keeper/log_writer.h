@@ -17,9 +17,10 @@ namespace reeve {
 
 class LogWriter {
  public:
-  // `log` is the empty log, opened for appending. `name` must live as long as this.
-  LogWriter(Fd log, int directory, const char* name, std::int64_t bytes_max)
-      : log_(std::move(log)), directory_(directory), name_(name), bytes_max_(bytes_max) {}
+  // The log is made in `directory` with the first output: most file systems take longer to make a
+  // file than a keeper takes for everything else. `name` must live as long as this.
+  LogWriter(int directory, const char* name, std::int64_t bytes_max)
+      : directory_(directory), name_(name), bytes_max_(bytes_max) {}
 
   enum class Drained { some, little, nothing, end };
   // Moves what the pipe holds, at most one buffer. `little`: it was less than a busy writer leaves.
@@ -31,6 +32,7 @@ class LogWriter {
   [[nodiscard]] std::int64_t gap_end() const { return gap_end_; }
 
  private:
+  bool open_log();
   void append(const char* data, std::size_t size);
   void note_loss();
   void punch();

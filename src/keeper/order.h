@@ -5,37 +5,23 @@
 
 #include <cstdint>
 
-#include "base/ids.h"
-
 namespace reeve {
 
 // Descriptors of a keeper, in this order, from its start.
 inline constexpr int order_fd = 3;
 inline constexpr int journal_fd = 4;  // appended to
 inline constexpr int wake_fd = 5;     // a FIFO: a byte wakes the daemon, whichever it is by then
-inline constexpr int logs_fd = 6;     // directory in which the log is made
-inline constexpr int locks_fd = 7;    // a file of which each living keeper has locked its byte
+inline constexpr int logs_fd = 6;     // directory in which the log is made, with the first output
+inline constexpr int permits_fd = 7;  // the table of keeper/permit.h
 inline constexpr int cgroup_fd = 8;   // directory of the attempt's cgroup; closed without one
 inline constexpr int keeper_fds_end = 9;
-
-// The byte of the locks file that stands for a start. A keeper locks it (fcntl, so that the kernel
-// tells who holds it) before it tries for the permit: whoever finds the permit taken and the byte
-// free knows that no keeper of that start lives or can come to life.
-constexpr std::int64_t lock_byte(const AttemptKey& key) {
-  return key.job.value << 22 | (key.attempt & 0x7FF) << 11 | (key.start & 0x7FF);
-}
-
-// Modes of an attempt's log file tell who made it: a keeper that won the permit, or a daemon that
-// voided the start.
-inline constexpr unsigned taken_mode = 0600;
-inline constexpr unsigned void_mode = 0400;
 
 // Signals to a keeper carry a value (sigqueue). Real-time ones, so that none is merged or lost;
 // fixed numbers, since C libraries reserve different ones.
 inline constexpr int control_stop = 40;    // value: grace in ms. SIGTERM to all, then SIGKILL
 inline constexpr int control_signal = 41;  // value: a signal number, sent to all
 
-inline constexpr std::uint32_t order_version = 1;
+inline constexpr std::uint32_t order_version = 2;
 inline constexpr int limits_count = 16;  // RLIM_NLIMITS on Linux
 
 // Followed by the zero-terminated strings: log name, directory, stdin, argv…, environment….
@@ -45,8 +31,9 @@ struct OrderHeader {
   std::uint32_t environment_count;
   std::uint32_t umask;
   std::int64_t job;
+  std::int64_t start;
   std::int32_t attempt;
-  std::int32_t start;
+  std::int32_t reserved;
   std::int64_t log_max;
   std::int64_t grace_ms;  // for what the job leaves behind
   std::uint64_t strings_bytes;

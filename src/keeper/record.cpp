@@ -69,7 +69,7 @@ std::optional<Record> parse_record(std::string_view line) {
       !take_number(line, start))
     return std::nullopt;
   record.key.attempt = static_cast<std::int32_t>(attempt);
-  record.key.start = static_cast<std::int32_t>(start);
+  record.key.start = start;
   for (std::size_t i = 0; i < count; ++i)
     if (!take_number(line, record.numbers[i])) return std::nullopt;
   if (!line.empty()) return std::nullopt;

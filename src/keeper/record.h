@@ -15,7 +15,7 @@
 namespace reeve {
 
 enum class RecordKind : char {
-  started = 'S',  // keeper pid, keeper start ticks, main pid, main start ticks, boottime, utc
+  started = 'S',  // keeper pid, main pid, boottime ms, utc ms
   exited = 'X',   // wait status, launch step, launch errno, stopped, boottime ms, utc ms
   ended = 'E',    // see the fields below
   stuck = 'K',    // number of processes that do not end
@@ -23,8 +23,7 @@ enum class RecordKind : char {
 
 // Positions in Record::numbers.
 namespace started_field {
-inline constexpr std::size_t keeper_pid = 0, keeper_ticks = 1, main_pid = 2, main_ticks = 3,
-                             boottime_ms = 4, utc_ms = 5, count = 6;
+inline constexpr std::size_t keeper_pid = 0, main_pid = 1, boottime_ms = 2, utc_ms = 3, count = 4;
 }
 namespace exited_field {
 inline constexpr std::size_t wait_status = 0, launch_step = 1, launch_errno = 2, stopped = 3,

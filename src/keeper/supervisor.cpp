@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "contain/process.h"
 #include "keeper/launch.h"
 #include "keeper/order.h"
+#include "keeper/permit.h"
 
 namespace reeve {
 namespace {
@@ -74,28 +74,18 @@ void Supervisor::run(OrderView order) {
   sigaddset(&wanted, control_signal);
   signals_.reset(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!win_permit()) return;
-  LogWriter writer(std::move(log_), logs_fd, log_name_, log_max_);
+  LogWriter writer(logs_fd, log_name_, log_max_);
   writer_ = &writer;
   if (begin(std::move(order))) loop();
   write_ended();
 }
 
-// First the lock, then the permit, which is the creation of the log file: see lock_byte.
 bool Supervisor::win_permit() {
-  struct flock own{};
-  own.l_type = F_WRLCK;
-  own.l_whence = SEEK_SET;
-  own.l_start = lock_byte(key_);
-  own.l_len = 1;
-  if (fcntl(locks_fd, F_SETLK, &own) != 0) return false;
-  log_.reset(
-      openat(logs_fd, log_name_, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, taken_mode));
-  if (log_) return true;
-  if (errno != EEXIST) {
-    fail_launch(static_cast<int>(KeeperStep::log), errno);
-    append({RecordKind::ended, key_, {}});
-  }
-  return false;
+  Permit permit(permits_fd, key_.start);
+  // Held by a daemon that is just voiding it, or not to be had: either way the start is not ours.
+  if (!permit.lock()) return false;
+  const auto verdict = permit.decide(Verdict::taken);
+  return verdict && *verdict == Verdict::taken;
 }
 
 bool Supervisor::begin(OrderView order) {
@@ -107,10 +97,6 @@ bool Supervisor::begin(OrderView order) {
   pipe_.reset(ends[0]);
   Fd output(ends[1]);
   fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
-  fcntl(pipe_.get(), F_SETPIPE_SZ, limits::pipe_bytes);  // a wish; the usual 64 KiB do as well
-  const CpuTimes before = cgroup_cpu(cgroup_);
-  cgroup_user_us_ = before.user_us;
-  cgroup_system_us_ = before.system_us;
   const Launch launch = launch_job(order, cgroup_, output.get());
   if (launch.pid == 0) {
     fail_launch(static_cast<int>(launch.failed_step), launch.failed_errno);
@@ -121,6 +107,16 @@ bool Supervisor::begin(OrderView order) {
   main_started_ms_ = now_ms();
   write_started();
   return true;
+}
+
+// The cgroup counts what lived in it before, too. Looked at only for jobs that live long enough to
+// be worth it: what a short one used, rusage tells as well.
+void Supervisor::note_cgroup_cpu() {
+  if (cgroup_ < 0) return;
+  const CpuTimes before = cgroup_cpu(cgroup_);
+  cgroup_user_us_ = before.user_us;
+  cgroup_system_us_ = before.system_us;
+  has_cgroup_cpu_ = true;
 }
 
 void Supervisor::fail_launch(int step, int code) {
@@ -143,6 +139,7 @@ void Supervisor::loop() {
     if (wanted[0].revents != 0) take_signals();
     if (main_alive_ && !started_told_ && now_ms() - main_started_ms_ >= limits::started_wake_ms) {
       started_told_ = true;
+      note_cgroup_cpu();
       wake_daemon();
     }
     proceed();
@@ -175,6 +172,8 @@ int Supervisor::wait_ms() const {
 
 void Supervisor::drain_once() {
   const std::int64_t now = now_ms();
+  // For jobs that write at all; a wish, since the usual 64 KiB do as well.
+  if (last_read_ms_ == 0) fcntl(pipe_.get(), F_SETPIPE_SZ, limits::pipe_bytes);
   const auto drained = writer_->drain(pipe_.get());
   if (drained == LogWriter::Drained::end) pipe_.reset();
   // A writer of many small pieces: read them in one go, a little later.
@@ -273,14 +272,9 @@ void Supervisor::kill_all() {
 }
 
 void Supervisor::write_started() {
-  const auto keeper = read_stat(getpid());
-  const auto job = read_stat(main_);
   Record record{RecordKind::started, key_, {}};
   record.numbers[started_field::keeper_pid] = getpid();
-  record.numbers[started_field::keeper_ticks] =
-      keeper ? static_cast<std::int64_t>(keeper->start_ticks) : 0;
   record.numbers[started_field::main_pid] = main_;
-  record.numbers[started_field::main_ticks] = job ? static_cast<std::int64_t>(job->start_ticks) : 0;
   record.numbers[started_field::boottime_ms] = clock_ms(CLOCK_BOOTTIME);
   record.numbers[started_field::utc_ms] = clock_ms(CLOCK_REALTIME);
   append(record);
@@ -289,7 +283,7 @@ void Supervisor::write_started() {
 void Supervisor::write_ended() {
   rusage usage{};
   getrusage(RUSAGE_CHILDREN, &usage);
-  const CpuTimes cgroup = cgroup_cpu(cgroup_);
+  const CpuTimes cgroup = has_cgroup_cpu_ ? cgroup_cpu(cgroup_) : CpuTimes{};
   Record record{RecordKind::ended, key_, {}};
   auto& n = record.numbers;
   n[ended_field::leftovers] = leftovers_;
@@ -307,8 +301,7 @@ void Supervisor::write_ended() {
   n[ended_field::max_rss_bytes] = usage.ru_maxrss * 1024;
   n[ended_field::read_bytes] = usage.ru_inblock * 512;
   n[ended_field::write_bytes] = usage.ru_oublock * 512;
-  append(record);
-  wake_daemon();
+  append(record);  // our exit, which follows, wakes the daemon
 }
 
 void Supervisor::append(Record record) {

@@ -32,6 +32,7 @@ class Supervisor {
 
   bool win_permit();
   bool begin(OrderView order);
+  void note_cgroup_cpu();
   void fail_launch(int step, int code);
   void loop();
   int wait_ms() const;
@@ -53,7 +54,6 @@ class Supervisor {
   const char* log_name_;
   int cgroup_;
   Containment containment_;
-  Fd log_;
   Fd pipe_;
   Fd signals_;
   LogWriter* writer_ = nullptr;
@@ -71,6 +71,7 @@ class Supervisor {
   std::int64_t nap_until_ = 0;
   std::int64_t last_read_ms_ = 0;
   int leftovers_ = 0;
+  bool has_cgroup_cpu_ = false;
   std::int64_t cgroup_user_us_ = 0;
   std::int64_t cgroup_system_us_ = 0;
 };

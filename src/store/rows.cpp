@@ -104,7 +104,7 @@ void read_exit(Reader& in, Attempt& attempt) {
 }
 
 void read_attempt(Reader& in, Attempt& attempt) {
-  attempt.start = in.small();
+  attempt.start = in.integer();
   attempt.open = in.flag();
   attempt.state = in.state();
   attempt.reason = in.reason();

@@ -23,7 +23,9 @@ class ExactBytes(SystemTest):
         return log
 
     def test_an_empty_log_is_empty(self):
-        self.assertEqual(self.written_by("--", "true"), b"")
+        job = self.reeve.ended("--", "true")
+        self.assertEqual((job["state"], job["log_bytes"], job["log_path"]), ("completed", 0, None))
+        self.assertEqual(self.reeve.log(job["id"]), b"")
 
     def test_every_byte_comes_through(self):
         data = bytes(range(256)) * 300 + b"\xff\xfe\xc0\x80 no newline at the end"

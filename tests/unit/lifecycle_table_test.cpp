@@ -128,7 +128,7 @@ void expect_lawful(const Job& before, const Step& step) {
     EXPECT_EQ(now.reason == Reason::none, now.state == JobState::completed);
   }
   if (is_active(now.state)) EXPECT_TRUE(now.attempt.open);
-  if (now.release_at) EXPECT_EQ(now.state, JobState::held);
+  if (now.release_at) EXPECT_TRUE(now.state == JobState::held || is_terminal(now.state));
 }
 
 TEST(LifecycleTable, EachFactIsTakenOrRefusedAsTheTableSays) {
@@ -194,32 +194,36 @@ void run_story(std::uint64_t seed, std::set<JobState>& seen, int& retries) {
   job.spec.retry.retries = static_cast<std::int32_t>(random() % 3);
   job.spec.retry.on_lost = random() % 2 == 0;
   std::int64_t ms = 1000;
-  for (int i = 0; i < 150; ++i) {
+  for (int i = 0; i < 300; ++i) {
     ms += static_cast<std::int64_t>(random() % 1000);
-    const NamedFact& named = facts[random() % facts.size()];
+    NamedFact named = facts[random() % facts.size()];
+    if (named.name == "Intend") named.fact = fact::Intend{10 + i, {}};
     const bool has_run = job.attempt.main_pid != 0 || job.attempt.exit;
     if (named.name == "LaunchFailed" && has_run) continue;
     if (named.name == "KeeperGone" && !job.attempt.intent) continue;
+    // What ends a story early comes rarely, else few would be long.
+    if ((named.name == "KeeperGone" || named.name == "Cancel") && random() % 8 != 0) continue;
     SCOPED_TRACE(named.name + " in " + std::string(to_word(job.state)));
     const auto step = apply(job, named.fact, at(ms));
     if (!step) continue;
     expect_lawful(job, *step);
     if (step->job.state == JobState::held && step->events.size() > 1) ++retries;
     job = step->job;
-    seen.insert(job.state);
+    for (const Event& event : step->events)
+      if (event.to) seen.insert(*event.to);
   }
 }
 
 TEST(LifecycleTable, RandomStoriesStayLawful) {
   std::set<JobState> seen;
   int retries = 0;
-  for (std::uint64_t seed = 1; seed <= 1500 && !testing::Test::HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= 600 && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     run_story(seed, seen, retries);
   }
   // All but `paused` and `skipped`, to which no fact leads yet.
   EXPECT_EQ(seen.size(), 12U);
-  EXPECT_GT(retries, 100);
+  EXPECT_GT(retries, 20);
 }
 
 }  // namespace

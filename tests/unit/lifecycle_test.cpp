@@ -21,6 +21,10 @@ bool has_effect(const Step& step) {
 
 const fact::Cancel cancel{"ann", {}};
 
+Fact intend(std::int64_t start) {
+  return fact::Intend{start, {}};
+}
+
 Job with_retries(Job job, std::int32_t retries) {
   job.spec.retry.retries = retries;
   return job;
@@ -239,8 +243,8 @@ TEST(Lifecycle, LaunchFailureWaitsTwiceAsLongEachTimeAndGivesUpAtTheBound) {
   Job job = queued_job();
   std::int64_t wait = limits::launch_wait_first.count();
   for (int failure = 1; failure < limits::launch_tries_max; ++failure) {
-    job = after(job, {fact::Intend{{}}, fact::Launch{},
-                      fact::LaunchFailed{LaunchStep::keeper, EAGAIN}});
+    job = after(job,
+                {intend(failure), fact::Launch{}, fact::LaunchFailed{LaunchStep::keeper, EAGAIN}});
     ASSERT_EQ(job.state, JobState::held) << failure;
     EXPECT_EQ(job.release_at, Time{1000 + wait});
     EXPECT_EQ(job.attempt.number, 1) << "the user's attempt stays";
@@ -248,7 +252,7 @@ TEST(Lifecycle, LaunchFailureWaitsTwiceAsLongEachTimeAndGivesUpAtTheBound) {
     job = must(job, fact::Due{}).job;
     wait *= 2;
   }
-  const Step last = must(after(job, {fact::Intend{{}}, fact::Launch{}}),
+  const Step last = must(after(job, {intend(99), fact::Launch{}}),
                          fact::LaunchFailed{LaunchStep::keeper, EAGAIN});
   EXPECT_EQ(last.job.state, JobState::failed);
   EXPECT_EQ(last.job.reason, Reason::launch_error);
@@ -256,8 +260,7 @@ TEST(Lifecycle, LaunchFailureWaitsTwiceAsLongEachTimeAndGivesUpAtTheBound) {
 }
 
 TEST(Lifecycle, LaunchFailureOfACancelledStartEndsTheJobCancelled) {
-  const Job job =
-      after(starting_job(), {cancel, fact::LaunchFailed{LaunchStep::keeper, EAGAIN}});
+  const Job job = after(starting_job(), {cancel, fact::LaunchFailed{LaunchStep::keeper, EAGAIN}});
   EXPECT_EQ(job.state, JobState::cancelled);
 }
 
@@ -267,9 +270,9 @@ TEST(Lifecycle, LaunchFailureIsRefusedOnceTheCommandRuns) {
 }
 
 TEST(Lifecycle, WithdrawnStartIsCommittedAnewAsTheSameAttempt) {
-  const Job job = after(intended_job(), {fact::Withdraw{}, fact::Intend{{0}}});
+  const Job job = after(intended_job(), {fact::Withdraw{}, fact::Intend{8, {0}}});
   EXPECT_EQ(job.attempt.number, 1);
-  EXPECT_EQ(job.attempt.start, 2);
+  EXPECT_EQ(job.attempt.start, 8);
   EXPECT_EQ(job.attempt.placement.gpus, std::vector<int>{0});
 }
 
@@ -323,16 +326,15 @@ TEST(Lifecycle, DeathOfTheKeeperAfterTheExitWasRecordedLosesNothing) {
 }
 
 TEST(Lifecycle, DeathOfTheKeeperDuringACancelLosesTheJobSinceItsEndIsUnknown) {
-  EXPECT_EQ(after(running_job(), {cancel, fact::KeeperGone{Finding::swept}}).state,
-            JobState::lost);
+  EXPECT_EQ(after(running_job(), {cancel, fact::KeeperGone{Finding::swept}}).state, JobState::lost);
 }
 
 TEST(Lifecycle, StartThatNeverHappenedIsQueuedAgainAsTheSameAttempt) {
   Job job = must(starting_job(), fact::KeeperGone{Finding::never_started}).job;
   EXPECT_EQ(job.state, JobState::queued);
-  job = must(job, fact::Intend{{}}).job;
+  job = must(job, intend(8)).job;
   EXPECT_EQ(job.attempt.number, 1);
-  EXPECT_EQ(job.attempt.start, 2);
+  EXPECT_EQ(job.attempt.start, 8);
 }
 
 TEST(Lifecycle, StartThatNeverHappenedAndWasCancelledIsCancelled) {
@@ -368,9 +370,9 @@ TEST(Lifecycle, FailedJobIsTriedAgainWhileRetriesRemain) {
   ASSERT_TRUE(first.job.release_at);
   EXPECT_GE(*first.job.release_at, Time{6000});
 
-  job = after(first.job, {fact::Due{}, fact::Intend{{}}, fact::Launch{}, started()});
+  job = after(first.job, {fact::Due{}, intend(8), fact::Launch{}, started()});
   EXPECT_EQ(job.attempt.number, 2);
-  EXPECT_EQ(job.attempt.start, 1);
+  EXPECT_EQ(job.attempt.start, 8);
   EXPECT_FALSE(job.attempt.exit) << "nothing of the first attempt is left in the second";
   EXPECT_EQ(after(job, {exited(3), ended(false)}).state, JobState::failed);
 }

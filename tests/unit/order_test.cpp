@@ -125,8 +125,8 @@ TEST(Order, LastWordWithoutItsEndIsRefused) {
 
 TEST(Order, CountsBeyondTheStringsAreRefused) {
   const std::string bytes = with_every_byte().bytes();
-  for (const std::size_t field : {offsetof(OrderHeader, argument_count),
-                                  offsetof(OrderHeader, environment_count)})
+  for (const std::size_t field :
+       {offsetof(OrderHeader, argument_count), offsetof(OrderHeader, environment_count)})
     for (const std::uint32_t count : {100U, 1'000'000U, UINT32_MAX}) {
       std::string damaged = bytes;
       std::memcpy(damaged.data() + field, &count, sizeof count);
@@ -145,9 +145,9 @@ TEST(Order, CountsThatAddUpBeyondTheirTypeAreRefused) {
   std::memcpy(bytes.data() + offsetof(OrderHeader, environment_count), &environment,
               sizeof environment);
   const int status =
-      status_of_child([&] { return OrderView::open(memory_file(bytes).get()) ? 1 : 0; });
-  ASSERT_TRUE(WIFEXITED(status)) << "it was killed by signal " << WTERMSIG(status);
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+      status_of_child([&] { return OrderView::open(memory_file(bytes).get()) ? 3 : 0; });
+  ASSERT_TRUE(WIFEXITED(status)) << "it was killed by a signal";
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "3: it was taken; else the sanitizer has seen it crash";
 }
 
 TEST(Order, OtherVersionIsRefused) {
@@ -156,12 +156,6 @@ TEST(Order, OtherVersionIsRefused) {
   const auto view = OrderView::open(memory_file(bytes).get());
   ASSERT_FALSE(view);
   EXPECT_EQ(view.error().code, EPROTO);
-}
-
-TEST(Order, LockBytesOfDifferentStartsDiffer) {
-  EXPECT_NE(lock_byte({{1}, 1, 1}), lock_byte({{1}, 1, 2}));
-  EXPECT_NE(lock_byte({{1}, 1, 1}), lock_byte({{1}, 2, 1}));
-  EXPECT_NE(lock_byte({{1}, 1, 1}), lock_byte({{2}, 1, 1}));
 }
 
 class Environment : public testing::Test {
@@ -181,9 +175,9 @@ class Environment : public testing::Test {
 
 TEST_F(Environment, JobKnowsItsIdItsAttemptAndWhereResultsGo) {
   spec.demand.cpus = 3;
-  for (const char* variable : {"HOME=/h", "PATH=/bin", "REEVE_JOB_ID=7", "REEVE_ATTEMPT=2",
-                               "REEVE_NAME=train", "REEVE_RESULTS_DIR=/staging", "REEVE_CPUS=3",
-                               "REEVE_MARK=abc", "PYTHONUNBUFFERED=1"})
+  for (const char* variable :
+       {"HOME=/h", "PATH=/bin", "REEVE_JOB_ID=7", "REEVE_ATTEMPT=2", "REEVE_NAME=train",
+        "REEVE_RESULTS_DIR=/staging", "REEVE_CPUS=3", "REEVE_MARK=abc", "PYTHONUNBUFFERED=1"})
     EXPECT_TRUE(has(variable)) << variable;
 }
 

@@ -306,12 +306,9 @@ class RandomQueue {
     return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(below));
   }
   Free free() const {
-    Free left{capacity_.cpus,
-              capacity_.memory,
-              capacity_.gpus,
-              capacity_.jobs_max > 0 ? capacity_.jobs_max : 1'000'000,
-              capacity_.counters,
-              {}};
+    Free left{capacity_.cpus,     capacity_.memory,
+              capacity_.gpus,     capacity_.jobs_max > 0 ? capacity_.jobs_max : 1'000'000,
+              capacity_.counters, {}};
     for (const Row& row : running_) left.subtract(row.demand);
     return left;
   }
@@ -355,13 +352,13 @@ class RandomQueue {
 
 TEST(PlanProperty, AgreesWithAPlainSearchOverTheWholeQueue) {
   std::size_t started = 0;
-  for (std::uint64_t seed = 1; seed <= 150 && !testing::Test::HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= 40 && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomQueue queue(seed);
     for (int i = 0; i < 40 && !testing::Test::HasFailure(); ++i) queue.round();
     started += queue.started;
   }
-  EXPECT_GT(started, 1500U);
+  EXPECT_GT(started, 400U);
 }
 
 }  // namespace

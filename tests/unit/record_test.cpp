@@ -33,7 +33,7 @@ Record draw_record(RecordKind kind, std::mt19937_64& random) {
   record.kind = kind;
   record.key = {{static_cast<std::int64_t>(random() >> 1)},
                 static_cast<std::int32_t>(random() >> 33),
-                static_cast<std::int32_t>(random() >> 33)};
+                static_cast<std::int64_t>(random() >> 1)};
   for (std::size_t i = 0; i < count_of(kind); ++i)
     record.numbers[i] = static_cast<std::int64_t>(random() >> random() % 64);
   return record;
@@ -67,7 +67,7 @@ TEST(Record, LongestLineFitsItsBuffer) {
   for (const RecordKind kind : kinds) {
     Record record;
     record.kind = kind;
-    record.key = {{INT64_MIN}, INT32_MIN, INT32_MIN};
+    record.key = {{INT64_MIN}, INT32_MIN, INT64_MIN};
     record.numbers.fill(INT64_MIN);
     EXPECT_LE(line_of(record).size(), record_bytes_max);
   }
@@ -82,7 +82,7 @@ TEST(Record, EachFlippedBitIsSeen) {
       for (std::size_t bit = 0; bit < line.size() * 8; ++bit) {
         std::string damaged = line;
         damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
-        EXPECT_FALSE(parse_record(damaged)) << line << "\n" << damaged;
+        ASSERT_FALSE(parse_record(damaged)) << line << "\n" << damaged;
       }
     }
 }

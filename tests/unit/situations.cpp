@@ -54,7 +54,7 @@ Job queued_job() {
 }
 
 Job intended_job() {
-  return after(queued_job(), {fact::Intend{{1}}});
+  return after(queued_job(), {fact::Intend{5, {1}}});
 }
 
 Job starting_job() {
@@ -117,7 +117,7 @@ std::vector<NamedFact> all_facts() {
       {"Release", fact::Release{"ann"}},
       {"Cancel", fact::Cancel{"ann", {}}},
       {"Due", fact::Due{}},
-      {"Intend", fact::Intend{{0}}},
+      {"Intend", fact::Intend{6, {0}}},
       {"Launch", fact::Launch{}},
       {"Launched", fact::Launched{"cgroup", "c2", "/stage2", "/log2"}},
       {"LaunchFailed", fact::LaunchFailed{LaunchStep::keeper, 11}},

@@ -40,7 +40,7 @@ JobSpec full_spec() {
 Attempt full_attempt() {
   Attempt a;
   a.number = 21;
-  a.start = 22;
+  a.start = (1LL << 40) + 22;
   a.open = true;
   a.intent = true;
   a.placement = {"cgroup", "pool/c5", {3, 0, 7}};
@@ -162,13 +162,15 @@ TEST_F(StoreTest, EachStateReasonAndExitComesBack) {
     job.attempt.number = 1;
     job.attempt.open = true;
     job.attempt.exit = ExitStatus{static_cast<ExitKind>(state % 3), -state, false,
-                                  static_cast<LaunchStep>(state % 9), false};
+                                  static_cast<LaunchStep>(state % 8), false};
     put(job);
     EXPECT_EQ(loaded({id}), dump(job));
   }
 }
 
-TEST_F(StoreTest, JobThatDoesNotExistIsNone) { EXPECT_EQ(loaded({5}), "none"); }
+TEST_F(StoreTest, JobThatDoesNotExistIsNone) {
+  EXPECT_EQ(loaded({5}), "none");
+}
 
 TEST_F(StoreTest, ListIsNewestFirstAndPaged) {
   for (std::int64_t id = 1; id <= 7; ++id) put(simple_job(id));
@@ -209,8 +211,8 @@ TEST_F(StoreTest, CountsTellJobsByState) {
 }
 
 TEST_F(StoreTest, EventsAreNumberedFromOneWithoutAHole) {
-  const Event full{{3},           4,      "cancelled", JobState::running, JobState::cancelled,
-                   Reason::reboot, "ann", "why"};
+  const Event full{{3},   4,    "cancelled", JobState::running, JobState::cancelled, Reason::reboot,
+                   "ann", "why"};
   const Event note{{5}, 0, "note", std::nullopt, std::nullopt, Reason::none, "user", ""};
   write([&] {
     EXPECT_EQ(store->append(full, at(9)), 1);
@@ -406,7 +408,9 @@ TEST_F(StoreTest, IdIsNeverGivenOutTwice) {
   EXPECT_EQ(store->last_id().value(), JobId{2});
 }
 
-TEST_F(StoreTest, NewStoreIsWhole) { EXPECT_EQ(store->check_integrity().value(), "ok"); }
+TEST_F(StoreTest, NewStoreIsWhole) {
+  EXPECT_EQ(store->check_integrity().value(), "ok");
+}
 
 TEST_F(StoreTest, EverythingIsThereAfterTheFileWasOpenedAgain) {
   const TemporaryFolder folder;

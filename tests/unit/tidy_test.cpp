@@ -21,8 +21,8 @@ const std::string root = REEVE_SOURCE_DIR;
 // What git knows or would take; everything outside of build folders where there is no git.
 std::vector<std::string> list_files() {
   std::vector<std::string> files;
-  const std::string command = "git -C '" + root +
-                              "' ls-files --cached --others --exclude-standard -z 2>/dev/null";
+  const std::string command =
+      "git -C '" + root + "' ls-files --cached --others --exclude-standard -z 2>/dev/null";
   std::string text;
   if (FILE* pipe = ::popen(command.c_str(), "r"); pipe != nullptr) {
     std::array<char, 4096> buffer{};
@@ -80,12 +80,14 @@ TEST(Tidy, TreeIsFound) {
   EXPECT_TRUE(tree().contains("src/core/limits.h"));
   EXPECT_TRUE(tree().contains("src/base/limits.h"));
   EXPECT_TRUE(tree().contains("tests/CMakeLists.txt"));
-  EXPECT_GT(std::ranges::count_if(
-                tree(), [](const auto& file) { return file.first.starts_with("src/"); }),
+  EXPECT_GT(std::ranges::count_if(tree(),
+                                  [](const auto& file) { return file.first.starts_with("src/"); }),
             100);
 }
 
-TEST(Tidy, IncludesFollowTheArrows) { expect_obeyed(check_arrows); }
+TEST(Tidy, IncludesFollowTheArrows) {
+  expect_obeyed(check_arrows);
+}
 
 TEST(Tidy, IncludeAgainstAnArrowIsSeen) {
   const auto count = [](const char* path, const char* include) {
@@ -127,7 +129,9 @@ TEST(Tidy, ExceptionNeedsAReason) {
   EXPECT_EQ(complaints.size(), 2U);
 }
 
-TEST(Tidy, LinesHaveAtMostAHundredColumns) { expect_obeyed(check_columns); }
+TEST(Tidy, LinesHaveAtMostAHundredColumns) {
+  expect_obeyed(check_columns);
+}
 
 TEST(Tidy, LongLineIsSeen) {
   EXPECT_EQ(check_columns("src/base/x.h", std::string(100, 'x') + "\n").size(), 0U);
@@ -151,9 +155,8 @@ TEST(Tidy, EachBannedWordIsSeen) {
         "usleep(5);", "using namespace std;", "volatile int x;", "worker.detach();",
         "worker->detach();", "// FIXME: later"})
     EXPECT_EQ(check_words("src/core/x.cpp", bad).size(), 1U) << bad;
-  for (const char* good :
-       {"is_network_file_system(path);", "void detach() {", "return detach();", "clock.now()",
-        "namespace fs = std::filesystem;", "std::this_thread_x"})
+  for (const char* good : {"is_network_file_system(path);", "void detach() {", "return detach();",
+                           "clock.now()", "namespace fs = std::filesystem;", "std::this_thread_x"})
     EXPECT_EQ(check_words("src/core/x.cpp", good).size(), 0U) << good;
 }
 
@@ -182,14 +185,18 @@ TEST(Tidy, UnusedLimitIsSeen) {
   EXPECT_NE(complaints[0].find("limits::idle"), std::string::npos);
 }
 
-TEST(Tidy, HeadersAreIncludedOnce) { expect_obeyed(check_header); }
+TEST(Tidy, HeadersAreIncludedOnce) {
+  expect_obeyed(check_header);
+}
 
 TEST(Tidy, HeaderWithoutPragmaIsSeen) {
   EXPECT_EQ(check_header("src/base/x.h", "// text\nint x;\n").size(), 1U);
   EXPECT_EQ(check_header("src/base/x.cpp", "int x;\n").size(), 0U);
 }
 
-TEST(Tidy, LastLinesHaveAnEnd) { expect_obeyed(check_last_line); }
+TEST(Tidy, LastLinesHaveAnEnd) {
+  expect_obeyed(check_last_line);
+}
 
 TEST(Tidy, LastLineWithoutAnEndIsSeen) {
   EXPECT_EQ(check_last_line("README.md", "text").size(), 1U);

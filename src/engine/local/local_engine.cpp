@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/checksum.h"
+#include "contain/birth.h"
 #include "contain/containment.h"
 #include "contain/exit_status.h"
 #include "contain/marked.h"
@@ -79,6 +80,29 @@ fact::Ended ended_of(const Record& record, bool rebooted) {
   return ended;
 }
 
+struct KeeperLaunch {
+  const char* program;
+  const char* title;
+  std::array<int, keeper_fds_end - order_fd> descriptors;  // -1: none
+};
+
+// Runs in the child, on the daemon's memory: system calls only.
+[[noreturn, gnu::noinline]] void become_keeper(const KeeperLaunch& launch, volatile int& failure) {
+  setsid();
+  const int null = open("/dev/null", O_RDWR);
+  for (int fd = 0; fd < 3; ++fd) dup2(null, fd);
+  // The daemon's own stand at 10 and above: none of them is overwritten before it is copied.
+  for (std::size_t i = 0; i < launch.descriptors.size(); ++i)
+    if (launch.descriptors[i] >= 0) dup2(launch.descriptors[i], order_fd + static_cast<int>(i));
+  signal(SIGPIPE, SIG_DFL);  // what the daemon ignores the job must not
+  static char name[] = "reeve-keeper";
+  char* const arguments[] = {name, const_cast<char*>(launch.title), nullptr};
+  char* const environment[] = {nullptr};
+  execve(launch.program, arguments, environment);
+  failure = errno;
+  _exit(127);
+}
+
 }  // namespace
 
 LocalEngine::LocalEngine(LocalEngineSettings settings, Journal journal)
@@ -106,8 +130,7 @@ Result<void> LocalEngine::prepare() {
   wake_read_.reset(::open(wake.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   wake_write_.reset(::open(wake.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   if (!wake_read_ || !wake_write_) return failed(OsError{errno, "open the keepers' wake-up pipe"});
-  locks_.reset(::open((state + "/keepers.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!locks_) return failed(OsError{errno, "open the keepers' locks"});
+  if (auto opened = open_permits(); !opened) return opened;
   if (::access(settings_.keeper_program.c_str(), X_OK) != 0)
     return failed(ErrorCode::not_found,
                   "the program reeve-keeper is missing beside reeve: " + settings_.keeper_program);
@@ -116,6 +139,17 @@ Result<void> LocalEngine::prepare() {
     pool_ = CgroupPool::probe(tag_, why_no_cgroup_);
   else
     why_no_cgroup_ = "switched off by REEVE_NO_CGROUP";
+  return {};
+}
+
+Result<void> LocalEngine::open_permits() {
+  const Fd low(
+      ::open((settings_.state_directory + "/permits").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  permits_.reset(low ? ::fcntl(low.get(), F_DUPFD_CLOEXEC, 10) : -1);
+  if (!permits_) return failed(OsError{errno, "open the table of permits"});
+  // Space for all of it, so that a full disk can't keep a keeper from its permit.
+  const int code = ::posix_fallocate(permits_.get(), 0, permit_table_bytes);
+  if (code != 0) return failed(OsError{code, "reserve space for the table of permits"});
   return {};
 }
 
@@ -143,40 +177,30 @@ OsResult<int> LocalEngine::logs_directory(JobId job) {
   return logs_.get();
 }
 
+// As vfork and execve. posix_spawn would ask for the limit on descriptors for each of them and look
+// at every signal, a hundred system calls for each job.
 OsResult<pid_t> LocalEngine::spawn(const Fd& order, int logs, int journal, int cgroup,
                                    const std::string& title) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
-  posix_spawn_file_actions_adddup2(&actions, 0, 1);
-  posix_spawn_file_actions_adddup2(&actions, 0, 2);
-  const std::array<std::pair<int, int>, 6> descriptors{{{order.get(), order_fd},
-                                                        {journal, journal_fd},
-                                                        {wake_write_.get(), wake_fd},
-                                                        {logs, logs_fd},
-                                                        {locks_.get(), locks_fd},
-                                                        {cgroup, cgroup_fd}}};
-  for (const auto& [from, to] : descriptors)
-    if (from >= 0) posix_spawn_file_actions_adddup2(&actions, from, to);
-  // Blocked from its first instruction: a stop that comes early waits instead of killing it.
+  const KeeperLaunch launch{
+      settings_.keeper_program.c_str(),
+      title.c_str(),
+      {order.get(), journal, wake_write_.get(), logs, permits_.get(), cgroup}};
+  // Blocked from its first instruction: a stop that comes early waits instead of killing it. And
+  // ours must not run on the memory that the child borrows.
   sigset_t all;
+  sigset_t before;
   sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &all);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::string name = "reeve-keeper";
-  std::string shown = title;
-  std::array<char*, 3> arguments{name.data(), shown.data(), nullptr};
-  std::array<char*, 1> environment{nullptr};
-  pid_t pid = 0;
-  const int code = posix_spawn(&pid, settings_.keeper_program.c_str(), &actions, &attributes,
-                               arguments.data(), environment.data());
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (code != 0) return os_failed("start a keeper", code);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  volatile int failure = 0;
+  clone_args arguments = vfork_arguments(-1);
+  const auto pid = static_cast<pid_t>(reeve_clone3(&arguments, sizeof arguments));
+  if (pid == 0) become_keeper(launch, failure);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return os_failed("start a keeper", -pid);
+  if (failure != 0) {
+    waitpid(pid, nullptr, 0);
+    return os_failed("start a keeper", failure);
+  }
   return pid;
 }
 
@@ -259,6 +283,9 @@ std::vector<Observed> LocalEngine::observe() {
     }
   std::vector<Observed> out;
   for (const Journal::Read& read : journal_.read()) take(read, out);
+  for (const AttemptKey& key : std::exchange(fresh_, {}))
+    if (const auto run = runs_.find(key); run != runs_.end() && !run->second.exit_seen)
+      hold_main(run->second);
   look_after_dead_keepers(out);
   sweep_unclaimed();
   return out;
@@ -271,7 +298,10 @@ void LocalEngine::take(const Journal::Read& read, std::vector<Observed>& out) {
   const auto& n = record.numbers;
   switch (record.kind) {
     case RecordKind::started:
-      if (run != nullptr) note_started(record.key, *run, record);
+      if (run != nullptr) {
+        run->main = static_cast<pid_t>(n[started_field::main_pid]);
+        fresh_.push_back(record.key);
+      }
       out.push_back({record.key, fact::Started{n[started_field::main_pid],
                                                queue_time(n[started_field::boottime_ms]),
                                                UtcTime{n[started_field::utc_ms]}}});
@@ -295,14 +325,13 @@ void LocalEngine::take(const Journal::Read& read, std::vector<Observed>& out) {
   }
 }
 
-void LocalEngine::note_started(const AttemptKey&, Run& run, const Record& record) {
-  run.main = static_cast<pid_t>(record.numbers[started_field::main_pid]);
-  const auto stat = read_stat(run.main);
-  if (!stat ||
-      static_cast<std::int64_t>(stat->start_ticks) != record.numbers[started_field::main_ticks])
-    return;
+// Lets the kernel keep the status of a job's main process for us, should its keeper be killed. Only
+// for jobs that are still running when we hear of them.
+void LocalEngine::hold_main(Run& run) {
   if (!run.is_child) find_cgroup(run);
   run.main_pidfd.reset(open_pidfd(run.main));
+  const auto stat = read_stat(run.main);
+  if (!stat || stat->parent != run.keeper) run.main_pidfd.reset();
 }
 
 void LocalEngine::reap() {
@@ -336,7 +365,8 @@ void LocalEngine::look_after_dead_keepers(std::vector<Observed>& out) {
       continue;
     }
     Run& run = found->second;
-    if (run.sweeping_since.ms < 0 && run.main == 0 && !run.exit_seen && void_start(key)) {
+    if (run.sweeping_since.ms < 0 && run.main == 0 && !run.exit_seen &&
+        close_start(key) == Verdict::voided) {
       run.end_seen = true;
       out.push_back({key, fact::LaunchFailed{LaunchStep::keeper, ENOEXEC}});
       item = gone_.erase(item);
@@ -364,17 +394,15 @@ void LocalEngine::look_after_dead_keepers(std::vector<Observed>& out) {
   }
 }
 
-// Wins the permit of a start, so that no keeper of it can run the command. Also true when an
-// earlier daemon has done so; the file's mode tells.
-bool LocalEngine::void_start(const AttemptKey& key) {
-  const auto logs = logs_directory(key.job);
-  if (!logs) return false;
-  const std::string name = log_name(key);
-  const Fd made(::openat(*logs, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, void_mode));
-  if (made) return true;
-  struct stat info{};
-  return ::fstatat(*logs, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-         (info.st_mode & 0777) == void_mode;
+// What is decided about a start, of which no keeper lives any more: if nothing was, that its
+// command never runs. Nothing when somebody holds it.
+std::optional<Verdict> LocalEngine::close_start(const AttemptKey& key) {
+  Permit permit(permits_.get(), key.start);
+  if (!permit.lock()) return std::nullopt;
+  const auto verdict = permit.decide(Verdict::voided);
+  permit.unlock();
+  // A table that can't be read proves nothing: then the command may have run.
+  return verdict ? *verdict : Verdict::taken;
 }
 
 // One round; true when nothing of the attempt lives any more.
@@ -415,22 +443,14 @@ std::optional<Duration> LocalEngine::poll_again_in() const {
   return wait;
 }
 
-// Finds the living keeper of a start whose permit is taken. False: there is none and can be none.
+// Finds the living keeper of a start whose permit somebody holds. False: the permit is free now.
 bool LocalEngine::adopt(const Job& job, Run& run) {
-  const auto holder = [&]() -> pid_t {
-    struct flock byte{};
-    byte.l_type = F_WRLCK;
-    byte.l_whence = SEEK_SET;
-    byte.l_start = lock_byte(job.key());
-    byte.l_len = 1;
-    if (fcntl(locks_.get(), F_GETLK, &byte) != 0 || byte.l_type == F_UNLCK) return 0;
-    return byte.l_pid;
-  };
-  while (const pid_t keeper = holder()) {
+  const Permit permit(permits_.get(), job.attempt.start);
+  while (const pid_t keeper = permit.holder()) {
     // Asked before and after the pidfd was opened: the lock can't have changed hands, so the pidfd
     // stands for its holder.
     Fd pidfd(open_pidfd(keeper));
-    if (!pidfd || holder() != keeper) continue;
+    if (!pidfd || permit.holder() != keeper) continue;
     run.keeper = keeper;
     run.keeper_pidfd = std::move(pidfd);
     run.main = static_cast<pid_t>(job.attempt.main_pid);
@@ -480,14 +500,14 @@ Recovery LocalEngine::recover(const Job& job) {
   if (settings_.rebooted) return Recovery::rebooted;
   const AttemptKey key = job.key();
   if (runs_.contains(key)) return Recovery::watched;
-  // First the permit, then the lock: see lock_byte in keeper/order.h.
-  if (void_start(key)) return Recovery::never_started;
+  const auto verdict = close_start(key);
+  if (verdict == Verdict::voided) return Recovery::never_started;
   Run run;
   run.is_child = false;
   run.generation = journal_.newest();
   if (const std::string& cgroup = job.attempt.placement.cgroup; pool_ && pool_->adopt(cgroup))
     run.cgroup = cgroup;
-  if (adopt(job, run)) {
+  if (!verdict && adopt(job, run)) {
     runs_[key] = std::move(run);
     return Recovery::watched;
   }

@@ -20,6 +20,7 @@
 #include "engine/engine.h"
 #include "engine/local/cgroup_pool.h"
 #include "engine/local/journal.h"
+#include "keeper/permit.h"
 
 namespace reeve {
 
@@ -89,11 +90,12 @@ class LocalEngine : public Engine {
                         const std::string& title);
   void send(const Run& run, int signal, int value);
   void take(const Journal::Read& read, std::vector<Observed>& out);
-  void note_started(const AttemptKey& key, Run& run, const Record& record);
+  void hold_main(Run& run);
   void look_after_dead_keepers(std::vector<Observed>& out);
   bool sweep(const AttemptKey& key, Run& run);
   bool kill_strays();
-  bool void_start(const AttemptKey& key);
+  Result<void> open_permits();
+  std::optional<Verdict> close_start(const AttemptKey& key);
   bool adopt(const Job& job, Run& run);
   void find_cgroup(Run& run);
   void sweep_unclaimed();
@@ -107,15 +109,16 @@ class LocalEngine : public Engine {
   std::string why_no_cgroup_;
   Fd wake_read_;
   Fd wake_write_;
-  Fd locks_;
+  Fd permits_;
   Fd logs_;
   std::int64_t logs_bucket_ = -1;
   std::string tag_;
   std::map<AttemptKey, Run> runs_;
   std::unordered_map<pid_t, AttemptKey> child_keepers_;
   bool may_sweep_unclaimed_ = false;
-  std::set<AttemptKey> gone_;  // keepers that have exited, to be looked after
-  std::string context_text_;   // the last context, and what it says
+  std::vector<AttemptKey> fresh_;  // started records of the present reading
+  std::set<AttemptKey> gone_;      // keepers that have exited, to be looked after
+  std::string context_text_;       // the last context, and what it says
   LaunchContext context_;
 };
 

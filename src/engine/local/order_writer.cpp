@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -26,6 +27,12 @@ void copy_limits(const LaunchContext& context, OrderHeader& header) {
   for (std::size_t i = 0; i < limits_count; ++i) {
     header.limits[i][0] = header.limits[i][1] = unset_limit;
     if (i >= context.limits.size() || context.limits[i].size() != 2) continue;
+    // What the keeper inherits from us anyway need not be set.
+    rlimit own{};
+    if (getrlimit(static_cast<__rlimit_resource>(i), &own) == 0 &&
+        own.rlim_cur == static_cast<rlim_t>(context.limits[i][0]) &&
+        own.rlim_max == static_cast<rlim_t>(context.limits[i][1]))
+      continue;
     // -1 becomes the kernel's RLIM_INFINITY, all bits set.
     header.limits[i][0] = static_cast<std::uint64_t>(context.limits[i][0]);
     header.limits[i][1] = static_cast<std::uint64_t>(context.limits[i][1]);
