@@ -188,8 +188,8 @@ struct JsonCodec<std::vector<T>> {
     if (!value.is_array()) return detail::wrong_type(path, "an array");
     out.clear();
     for (const json::value& element : value.get_array()) {
-      auto result =
-          decode_json(element, out.emplace_back(), path + "[" + std::to_string(out.size()) + "]");
+      const std::string place = path + "[" + std::to_string(out.size() + 1) + "]";
+      auto result = decode_json(element, out.emplace_back(), place);
       if (!result) return result;
     }
     return {};

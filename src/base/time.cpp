@@ -23,7 +23,8 @@ std::tm broken_down(UtcTime time) {
 
 std::optional<double> parse_number(std::string_view text) {
   double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   if (error != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
   return value;
 }
@@ -131,7 +132,7 @@ std::optional<Duration> parse_duration(std::string_view text) {
 std::string to_text(Duration duration) {
   const auto ms = duration.count();
   if (ms < 1000) return fmt::format("{}ms", ms);
-  if (ms < 60'000) return fmt::format("{:.1f}s", static_cast<double>(ms) / 1000);
+  if (ms < 59'950) return fmt::format("{:.1f}s", static_cast<double>(ms) / 1000);
   const auto seconds = ms / 1000;
   if (seconds < 3600) return fmt::format("{}m{:02}s", seconds / 60, seconds % 60);
   if (seconds < 86400) return fmt::format("{}h{:02}m", seconds / 3600, seconds % 3600 / 60);

@@ -49,7 +49,10 @@ std::string bash(const CLI::App& app) {
 _reeve() {{
   local word=${{COMP_WORDS[COMP_CWORD]}} command= i
   for ((i = 1; i < COMP_CWORD; i++)); do
-    [[ ${{COMP_WORDS[i]}} == -- ]] && {{ COMPREPLY=($(compgen -o default -A command -- "$word")); return; }}
+    if [[ ${{COMP_WORDS[i]}} == -- ]]; then
+      COMPREPLY=($(compgen -o default -A command -- "$word"))
+      return
+    fi
     [[ -z $command && ${{COMP_WORDS[i]}} != -* ]] && command=${{COMP_WORDS[i]}}
   done
   case $command in

@@ -151,8 +151,13 @@ Result<void> apply_json(const SubmitOption& option, const json::value& value, Jo
   if (option.repeatable && value.is_array()) {
     for (const json::value& element : value.get_array()) texts.push_back(typed(element));
   } else if (option.repeatable && value.is_object()) {
-    for (const auto& [name, element] : value.get_object())
-      texts.push_back(std::string(name) + "=" + typed(element));
+    for (const auto& [name, element] : value.get_object()) {
+      if (element.is_string() || element.is_number())
+        texts.push_back(std::string(name) + "=" + typed(element));
+      else
+        return failed(ErrorCode::invalid, fmt::format("`{}.{}`: expected a string or a number",
+                                                      option.long_name(), std::string(name)));
+    }
   } else if (value.is_structured() || value.is_null() || value.is_bool()) {
     return failed(ErrorCode::invalid,
                   fmt::format("`{}`: expected {}", option.long_name(), option.value));

@@ -70,6 +70,16 @@ bool has_control_character(std::string_view text) {
   return false;
 }
 
+// In any word that reaches the kernel, which would end the word there.
+bool has_nul(const JobSpec& spec) {
+  const auto is_cut = [](const std::string& word) { return word.find('\0') != std::string::npos; };
+  for (const std::string& word : spec.command)
+    if (is_cut(word)) return true;
+  for (const auto& [name, value] : spec.environment)
+    if (is_cut(name) || is_cut(value)) return true;
+  return is_cut(spec.directory) || is_cut(spec.stdin_file) || is_cut(spec.results_root);
+}
+
 std::optional<std::string> find_name_fault(const std::string& name) {
   if (name.empty()) return "the name is empty";
   if (name.size() > limits::name_bytes_max)
@@ -139,10 +149,8 @@ std::string describe(const ExitStatus& exit, const JobSpec& spec) {
 std::optional<std::string> find_fault(const JobSpec& spec) {
   if (spec.command.empty() || spec.command.front().empty()) return "there is no command to run";
   std::size_t bytes = 0;
-  for (const std::string& word : spec.command) {
-    bytes += word.size() + 1;
-    if (word.find('\0') != std::string::npos) return "the command has a NUL byte in it";
-  }
+  for (const std::string& word : spec.command) bytes += word.size() + 1;
+  if (has_nul(spec)) return "there is a NUL byte in the command, a path or a variable";
   if (bytes > limits::spec_bytes_max)
     return fmt::format("the command has {} bytes, and {} are the most", bytes,
                        limits::spec_bytes_max);

@@ -101,7 +101,12 @@ struct Placement {
   std::vector<int> gpus;    // indices of the devices
 };
 
-enum class StopCause : std::uint8_t { none, cancel, wall_limit };
+enum class StopCause : std::uint8_t {
+  none,
+  cancel,
+  wall_limit,
+  wall_limit_and_cancel,  // over its limit, and then nobody wanted it any more
+};
 
 struct Attempt {
   std::int32_t number = 0;  // 0 before the first

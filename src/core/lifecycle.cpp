@@ -41,10 +41,8 @@ class Transition {
       return refuse(fmt::format("it has already ended: {}", to_word(job().state)));
     if (job().state == JobState::finishing) {
       // Its own result stands, but no further attempt follows.
-      const bool is_first = attempt().stop == StopCause::none;
-      if (is_first) attempt().stop = StopCause::cancel;
-      attempt().cancel_too_late |= is_first;
-      note(is_first ? "cancel_too_late" : "cancel_again", cancel.actor, "");
+      attempt().cancel_too_late |= attempt().stop == StopCause::none;
+      ask_to_cancel(cancel.actor);
       return done();
     }
     if (is_waiting(job().state)) {
@@ -52,12 +50,9 @@ class Transition {
       return done();
     }
     attempt().stop_grace = cancel.grace.value_or(job().spec.grace);
-    if (attempt().stop == StopCause::none) {
-      attempt().stop = StopCause::cancel;
-      move_to(JobState::cancelling, cancel.actor);
-    } else {
-      note("cancel_again", cancel.actor, "");
-    }
+    const bool is_first = attempt().stop == StopCause::none;
+    ask_to_cancel(cancel.actor);
+    if (is_first) move_to(JobState::cancelling, cancel.actor);
     step_.effects.emplace_back(effect::Stop{attempt().stop_grace});
     return done();
   }
@@ -96,7 +91,7 @@ class Transition {
   }
 
   Outcome operator()(const fact::LaunchFailed& failure) {
-    if (!is_active(job().state) || job().state == JobState::finishing)
+    if (!is_active(job().state) || attempt().exit || attempt().started.ms != 0)
       return refuse("no start is under way");
     ++attempt().launch_failures;
     attempt().intent = false;
@@ -143,7 +138,7 @@ class Transition {
     attempt().ended = exited.at;
     attempt().ended_at = exited.at_utc;
     // Known truth: it ended before our first signal reached it, so its own result counts.
-    attempt().cancel_too_late = attempt().stop != StopCause::none && !exited.exit.stopped;
+    attempt().cancel_too_late = attempt().stop == StopCause::cancel && !exited.exit.stopped;
     move_to(JobState::finishing, "keeper", describe(exited.exit, job().spec));
     return done();
   }
@@ -174,7 +169,8 @@ class Transition {
   }
 
   Outcome operator()(const fact::TimeLimit&) {
-    if (job().state != JobState::running) return refuse("it is not running");
+    if (job().state != JobState::running || !job().spec.time_limit)
+      return refuse("it is not running under a limit");
     attempt().stop = StopCause::wall_limit;
     attempt().stop_grace = job().spec.grace;
     move_to(JobState::timing_out, "timer", "time limit of " + to_text(*job().spec.time_limit));
@@ -215,7 +211,7 @@ class Transition {
         enqueue("recovery", "its start was taken back before the command ran");
       return done();
     }
-    if (gone.finding == Finding::swept && attempt().exit) {
+    if (attempt().exit && (gone.finding == Finding::swept || !is_success())) {
       // The exit was recorded before the keeper vanished, so the result is known.
       if (job().state != JobState::finishing) move_to(JobState::finishing, "recovery");
       conclude(true);
@@ -275,7 +271,7 @@ class Transition {
       close(JobState::failed, Reason::launch_error, "keeper", words);
     } else if (exit.stopped && attempt().stop == StopCause::cancel) {
       close(JobState::cancelled, Reason::cancelled_by_user, "keeper", "");
-    } else if (exit.stopped && attempt().stop == StopCause::wall_limit) {
+    } else if (exit.stopped && was_over_limit()) {
       close(JobState::timeout, Reason::wall_limit, "keeper",
             "it ran longer than its time limit of " + to_text(*job().spec.time_limit));
     } else if (exit.kind == ExitKind::signalled || exit.code != 0) {
@@ -286,6 +282,27 @@ class Transition {
     } else {
       close(JobState::completed, Reason::none, "keeper", "");
     }
+  }
+
+  // Keeps in mind that nobody wants it any more.
+  void ask_to_cancel(const std::string& actor) {
+    switch (attempt().stop) {
+      case StopCause::none:
+        attempt().stop = StopCause::cancel;
+        if (job().state == JobState::finishing) note("cancel_too_late", actor, "");
+        return;
+      case StopCause::wall_limit:
+        attempt().stop = StopCause::wall_limit_and_cancel;
+        break;
+      default:
+        break;
+    }
+    note("cancel_again", actor, "");
+  }
+
+  bool was_over_limit() {
+    return attempt().stop == StopCause::wall_limit ||
+           attempt().stop == StopCause::wall_limit_and_cancel;
   }
 
   void choose_publish_target() {
@@ -311,8 +328,10 @@ class Transition {
       attempt().reason = Reason::cancelled_by_user;
       attempt().open = attempt().intent = false;
     }
+    job().release_at.reset();
     job().ended_at = now_.utc;
     job().reason = Reason::cancelled_by_user;
+    job().error.clear();
     move_to(JobState::cancelled, std::move(actor), "before it started", Reason::cancelled_by_user);
     step_.events.back().attempt = ended_attempt;  // 0: the job ended between two attempts
   }

@@ -23,7 +23,8 @@ void WaitingJobs::remove(JobId id) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;
   const auto lines = found->second.demand;
-  lines->second[static_cast<std::size_t>(found->second.priority)].erase({id, {}});
+  lines->second[static_cast<std::size_t>(found->second.priority)].erase(
+      {id, found->second.queued_at});
   entries_.erase(found);
   if (std::ranges::all_of(lines->second, &Line::empty)) lines_.erase(lines);
 }
@@ -42,19 +43,21 @@ WaitingJobs::Choice WaitingJobs::choose(const Resources& resources, Time now, st
                                         std::size_t ahead_max) const {
   struct Head {
     int priority;
+    Time queued_at;
     JobId id;
     const Demand* demand;
     const Line* line;
     Line::const_iterator at;
     bool operator<(const Head& other) const {  // the greatest comes first
-      return priority != other.priority ? priority < other.priority : id > other.id;
+      if (priority != other.priority) return priority < other.priority;
+      return queued_at != other.queued_at ? queued_at > other.queued_at : id > other.id;
     }
   };
   std::priority_queue<Head> heads;
   const auto push = [&](const Demand& demand, int own, const Line& line, Line::const_iterator at) {
     if (at == line.end()) return;
-    heads.push({effective_priority(static_cast<Priority>(own), at->queued_at, now), at->id, &demand,
-                &line, at});
+    heads.push({effective_priority(static_cast<Priority>(own), at->queued_at, now), at->queued_at,
+                at->id, &demand, &line, at});
   };
   for (const auto& [demand, lines] : lines_) {
     // The machine has shrunk since it was accepted: it waits, and holds nobody up.

@@ -1,11 +1,11 @@
 #pragma once
 // Which waiting job starts next.
 //
-// Order: effective priority (the job's own, one higher for each hour of waiting), then id. Jobs
-// with equal demands are interchangeable and only the first of them is looked at, so that a
-// decision costs as much as there are different demands, however many jobs wait. A job that does
-// not fit reserves what it needs: nothing behind it may delay it. A job that waits for a lock
-// reserves nothing.
+// Order: effective priority (the job's own, one higher for each hour of waiting), then the time
+// since when it waits, then id. Jobs with equal demands are interchangeable and only the first of
+// them is looked at, so that a decision costs as much as there are different demands, however many
+// jobs wait. A job that does not fit reserves what it needs: nothing behind it may delay it. A job
+// that waits for a lock reserves nothing.
 
 #include <array>
 #include <cstddef>
@@ -44,7 +44,9 @@ class WaitingJobs {
   struct Waiting {
     JobId id;
     Time queued_at;
-    bool operator<(const Waiting& other) const { return id < other.id; }
+    bool operator<(const Waiting& other) const {
+      return queued_at != other.queued_at ? queued_at < other.queued_at : id < other.id;
+    }
   };
   // Jobs of one demand and one priority, oldest first.
   using Line = std::set<Waiting>;

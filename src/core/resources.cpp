@@ -75,8 +75,9 @@ Resources::Room::Room(const Resources& resources)
 }
 
 bool Resources::Room::fits(const Demand& demand) const {
-  if (jobs_ < 1 || demand.cpus > cpus_) return false;
+  if (jobs_ < 1) return false;
   // What is not asked for can't be short: a job without GPUs starts although they are over-booked.
+  if (demand.cpus > 0 && demand.cpus > cpus_) return false;
   if (demand.memory > 0 && demand.memory > memory_) return false;
   if (demand.gpus > 0 && demand.gpus > gpus_) return false;
   for (const auto& [name, amount] : demand.counters) {

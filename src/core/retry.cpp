@@ -12,7 +12,8 @@ constexpr Duration longest_wait{600'000};
 
 // A retry can mend what may differ next time; a cancelled job is not meant to run again.
 bool is_worth_it(const Job& job) {
-  if (job.attempt.stop == StopCause::cancel) return false;
+  if (job.attempt.stop == StopCause::cancel || job.attempt.stop == StopCause::wall_limit_and_cancel)
+    return false;
   switch (job.attempt.state) {
     case JobState::failed:
     case JobState::timeout:

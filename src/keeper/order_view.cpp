@@ -32,7 +32,10 @@ OsResult<OrderView> OrderView::open(int fd) {
   view.input = next();
   if (view.input == nullptr) return os_failed("read the order", EBADMSG);
 
-  const std::size_t slots = view.header->argument_count + view.header->environment_count + 2UL;
+  const std::size_t slots =
+      std::size_t{view.header->argument_count} + view.header->environment_count + 2;
+  // Each string takes a byte at least.
+  if (slots > view.mapping_bytes_ + 2) return os_failed("read the order", EBADMSG);
   view.pointers_bytes_ = slots * sizeof(char*);
   void* pointers = mmap(nullptr, view.pointers_bytes_, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -57,6 +57,8 @@ std::optional<Record> parse_record(std::string_view line) {
   const char* const end = line.data() + line.size();
   const auto parsed = std::from_chars(line.data() + space + 1, end, sum, 16);
   if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+  // Written in small letters: a capital one is a flipped bit.
+  if (line.find_first_of("ABCDEF", space) != std::string_view::npos) return std::nullopt;
   line = line.substr(0, space);
   if (line.empty() || fnv1a(line) != sum) return std::nullopt;
   Record record;

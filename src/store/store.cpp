@@ -11,8 +11,9 @@
 namespace reeve {
 namespace {
 
-Error to_error(const SQLite::Exception& cause, const std::string& action) {
-  const int code = cause.getErrorCode() & 0xFF;
+Error to_error(const std::exception& cause, const std::string& action) {
+  const auto* of_sqlite = dynamic_cast<const SQLite::Exception*>(&cause);
+  const int code = of_sqlite != nullptr ? of_sqlite->getErrorCode() & 0xFF : SQLITE_ERROR;
   ErrorCode kind = ErrorCode::io;
   if (code == SQLITE_FULL) kind = ErrorCode::full;
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) kind = ErrorCode::corrupt;
@@ -70,10 +71,8 @@ Result<void> Store::transact(const std::function<void()>& write) {
     write();
     prepared("COMMIT")->exec();
     return {};
-  } catch (const SQLite::Exception& error) {
-    if (sqlite3_get_autocommit(db_.getHandle()) == 0) {
-      db_.tryExec("ROLLBACK");
-    }
+  } catch (const std::exception& error) {
+    if (sqlite3_get_autocommit(db_.getHandle()) == 0) db_.tryExec("ROLLBACK");
     return std::unexpected(to_error(error, "write to the database"));
   }
 }
@@ -162,7 +161,7 @@ template <typename T>
 Result<T> Store::read(const char* action, const std::function<T()>& query) {
   try {
     return query();
-  } catch (const SQLite::Exception& error) {
+  } catch (const std::exception& error) {
     return std::unexpected(to_error(error, action));
   }
 }

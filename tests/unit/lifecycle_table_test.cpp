@@ -217,7 +217,7 @@ void run_story(std::uint64_t seed, std::set<JobState>& seen, int& retries) {
 TEST(LifecycleTable, RandomStoriesStayLawful) {
   std::set<JobState> seen;
   int retries = 0;
-  for (std::uint64_t seed = 1; seed <= 600 && !testing::Test::HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= 300 && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     run_story(seed, seen, retries);
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,7 +74,7 @@ TEST(Order, NumbersArrive) {
   written.spec.grace = Duration(789);
   written.spec.stdin_file = "/input";
   written.context.umask = 027;
-  written.context.limits = {{10, 20}, {}, {-1, -1}};
+  written.context.limits = {{10, 20}, {}, {30, -1}};
   const Fd fd = written.file();
   EXPECT_GE(fd.get(), 10) << "lower numbers are the keeper's own";
   const auto view = OrderView::open(fd.get());
@@ -87,9 +88,22 @@ TEST(Order, NumbersArrive) {
   EXPECT_EQ(view->header->limits[0][0], 10U);
   EXPECT_EQ(view->header->limits[0][1], 20U);
   EXPECT_EQ(view->header->limits[1][0], unset_limit);
-  EXPECT_EQ(view->header->limits[2][0], ~0ULL) << "RLIM_INFINITY";
+  EXPECT_EQ(view->header->limits[2][0], 30U);
+  EXPECT_EQ(view->header->limits[2][1], ~0ULL) << "RLIM_INFINITY";
   EXPECT_EQ(view->header->limits[15][0], unset_limit);
   EXPECT_STREQ(view->input, "/input");
+}
+
+TEST(Order, LimitThatTheKeeperInheritsAnywayIsLeftAlone) {
+  rlimit own{};
+  ASSERT_EQ(::getrlimit(RLIMIT_CPU, &own), 0);
+  Written written;
+  written.context.limits = {
+      {static_cast<std::int64_t>(own.rlim_cur), static_cast<std::int64_t>(own.rlim_max)}};
+  const Fd fd = written.file();
+  const auto view = OrderView::open(fd.get());
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->header->limits[RLIMIT_CPU][0], unset_limit);
 }
 
 TEST(Order, AThousandWordsArrive) {

@@ -253,7 +253,8 @@ WaitingJobs::Choice choose_plainly(std::vector<Row> rows, const Resources& resou
   std::ranges::sort(rows, [&](const Row& a, const Row& b) {
     const int pa = effective_priority(a.priority, a.queued_at, now);
     const int pb = effective_priority(b.priority, b.queued_at, now);
-    return pa != pb ? pa > pb : a.id < b.id;
+    if (pa != pb) return pa > pb;
+    return a.queued_at != b.queued_at ? a.queued_at < b.queued_at : a.id < b.id;
   });
   WaitingJobs::Choice choice;
   std::vector<Demand> blocked;

@@ -110,7 +110,12 @@ void Journal::read_generation(std::int64_t number, Generation& generation, std::
         ++damaged_;
       used = end + 1;
     }
-    if (used == 0) return;
+    if (used == 0 && got < static_cast<ssize_t>(sizeof buffer)) return;
+    // Longer than any record: zeros that a power cut left. They are passed over.
+    if (used == 0) {
+      ++damaged_;
+      used = sizeof buffer;
+    }
     generation.offset += static_cast<std::int64_t>(used);
     if (generation.reserved > 0 && generation.offset + reserve_step / 2 > generation.reserved &&
         ::fallocate(generation.fd.get(), FALLOC_FL_KEEP_SIZE, generation.reserved, reserve_step) ==
