@@ -160,11 +160,8 @@ void Daemon::listen_for_signals() {
   signals_.async_wait([this](const auto& error, int number) {
     // A signal may have arrived before the wait was cancelled: waiting again would keep us alive.
     if (error || stopped_) return;
-    if (number == SIGCHLD)
-      engine_->reap();
-    else
-      request_stop(false);
-    schedule_pump();
+    if (number != SIGCHLD) request_stop(false);
+    if (number != SIGCHLD || engine_->reap()) schedule_pump();
     listen_for_signals();
   });
 }

@@ -33,7 +33,7 @@ Duration Dispatcher::commit_hold() const {
   const bool is_busy = std::ssize(recent_ends_) == limits::starts_ahead_max &&
                        recent_ends_.back() - recent_ends_.front() <= Duration(100);
   if (!is_busy) return limits::commit_hold;
-  return ahead_left_ <= limits::starts_ahead_max / 2 ? Duration(0) : limits::commit_hold_busy;
+  return ahead_left_ <= limits::starts_ahead_max / 4 ? Duration(0) : limits::commit_hold_busy;
 }
 
 void Dispatcher::write_batch(const Now& now) {

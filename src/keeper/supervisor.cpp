@@ -301,7 +301,8 @@ void Supervisor::write_ended() {
   n[ended_field::max_rss_bytes] = usage.ru_maxrss * 1024;
   n[ended_field::read_bytes] = usage.ru_inblock * 512;
   n[ended_field::write_bytes] = usage.ru_oublock * 512;
-  append(record);  // our exit, which follows, wakes the daemon
+  append(record);
+  wake_daemon();  // sooner than our exit would: the next job starts while we go
 }
 
 void Supervisor::append(Record record) {

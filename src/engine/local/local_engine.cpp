@@ -334,21 +334,24 @@ void LocalEngine::hold_main(Run& run) {
   if (!stat || stat->parent != run.keeper) run.main_pidfd.reset();
 }
 
-void LocalEngine::reap() {
+bool LocalEngine::reap() {
+  bool is_news = false;
   while (true) {
     int status = 0;
     const pid_t pid = ::waitpid(-1, &status, WNOHANG | __WALL);
-    if (pid <= 0) return;
+    if (pid <= 0) return is_news;
     if (const auto keeper = child_keepers_.find(pid); keeper != child_keepers_.end()) {
       const auto run = runs_.find(keeper->second);
       if (run != runs_.end()) {
         run->second.keeper_gone = true;
         gone_.insert(keeper->second);
+        is_news |= !run->second.end_seen;
       }
       child_keepers_.erase(keeper);
       continue;
     }
     // What a killed keeper left came to us; its main process tells its status here.
+    is_news = true;
     for (auto& [key, run] : runs_)
       if (run.main == pid && run.keeper_gone) run.reaped_status = status;
   }

@@ -50,8 +50,9 @@ class LocalEngine : public Engine {
 
   // The read end of the FIFO with which keepers wake the daemon.
   [[nodiscard]] int wake_descriptor() const { return wake_read_.get(); }
-  // Call after SIGCHLD: reaps keepers, and what killed keepers left.
-  void reap();
+  // Call after SIGCHLD: reaps keepers, and what killed keepers left. True when `observe` should be
+  // called: a keeper is gone whose END has not been seen.
+  bool reap();
   // Something is being swept: call `observe` again after this time.
   [[nodiscard]] std::optional<Duration> poll_again_in() const;
   // Called with a pidfd for each adopted keeper, which is not our child: call `observe` when it is

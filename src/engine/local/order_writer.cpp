@@ -92,18 +92,16 @@ OsResult<Fd> write_order(const StartOrder& order, const LaunchContext& context,
   header.strings_bytes = bytes.size() - sizeof header;
   std::memcpy(bytes.data(), &header, sizeof header);
 
-  const Fd low(memfd_create("reeve-order", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!low) return os_failed("make the keeper's order");
+  Fd order_file(memfd_create("reeve-order", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!order_file) return os_failed("make the keeper's order");
   std::size_t written = 0;
   while (written < bytes.size()) {
-    const ssize_t wrote = ::write(low.get(), bytes.data() + written, bytes.size() - written);
+    const ssize_t wrote = ::write(order_file.get(), bytes.data() + written, bytes.size() - written);
     if (wrote <= 0) return os_failed("write the keeper's order");
     written += static_cast<std::size_t>(wrote);
   }
-  fcntl(low.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-  Fd high(fcntl(low.get(), F_DUPFD_CLOEXEC, 10));
-  if (!high) return os_failed("keep the keeper's order");
-  return high;
+  fcntl(order_file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+  return order_file;
 }
 
 }  // namespace reeve

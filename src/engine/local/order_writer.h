@@ -17,7 +17,7 @@ namespace reeve {
                                                        const LaunchContext& context,
                                                        const std::string& mark);
 
-// A sealed memory file with descriptor number >= 10.
+// A sealed memory file.
 [[nodiscard]] OsResult<Fd> write_order(const StartOrder& order, const LaunchContext& context,
                                        const std::vector<std::string>& environment,
                                        const std::string& log_name);
