@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "base/text.h"
 #include "cli/terminal.h"
 
@@ -45,8 +48,7 @@ void add_selector(CLI::App& command, Selector& selector) {
   command.add_option("-n,--named", selector.name, "jobs with this name")->type_name("NAME");
 }
 
-Result<std::vector<std::int64_t>> resolve(Client& client, const Selector& selector,
-                                          bool unfinished_only) {
+Result<std::vector<std::int64_t>> resolve(Client& client, const Selector& selector, Scope scope) {
   std::vector<std::int64_t> ids;
   const auto select = [&](json::object args) -> Result<void> {
     const auto reply = client.call("selectJobs", std::move(args));
@@ -71,6 +73,8 @@ Result<std::vector<std::int64_t>> resolve(Client& client, const Selector& select
                                 printable(word)));
     for (std::int64_t id = *first; id <= *last; ++id) ids.push_back(id);
   }
+  const bool unfinished_only =
+      scope == Scope::unfinished || (scope == Scope::all_is_unfinished && selector.all);
   json::array states;
   for (const std::string& filter : selector.filters) {
     if (!filter.starts_with("state="))
@@ -88,7 +92,19 @@ Result<std::vector<std::int64_t>> resolve(Client& client, const Selector& select
                   "which jobs? Give ids (12), ranges (12-15), `last`, --all, -l state=STATE or "
                   "-n NAME");
   }
+  std::set<std::int64_t> seen;
+  std::erase_if(ids, [&](std::int64_t id) { return !seen.insert(id).second; });
   return ids;
+}
+
+std::vector<std::vector<std::int64_t>> in_pieces(const std::vector<std::int64_t>& ids) {
+  constexpr std::size_t piece = 5000;
+  std::vector<std::vector<std::int64_t>> pieces;
+  for (std::size_t at = 0; at < ids.size(); at += piece)
+    pieces.emplace_back(
+        ids.begin() + static_cast<std::ptrdiff_t>(at),
+        ids.begin() + static_cast<std::ptrdiff_t>(std::min(at + piece, ids.size())));
+  return pieces;
 }
 
 json::array to_array(const std::vector<std::int64_t>& ids) {

@@ -36,10 +36,19 @@ struct Selector {
 
 // Adds the selector's arguments to a command.
 void add_selector(CLI::App& command, Selector& selector);
-// The ids, in the order given. Code `invalid` when nothing was selected or a word is no selector.
-// `--all` means those that have not ended when `unfinished_only`.
+// Which jobs `--all`, `-n` and `-l` look among.
+enum class Scope {
+  any,                // all jobs
+  unfinished,         // those that have not ended: for what can only be done to them
+  all_is_unfinished,  // with --all those, with -n and -l any: for `wait`
+};
+// The ids, each once, in the order given. Code `invalid` when nothing was selected or a word is no
+// selector.
 [[nodiscard]] Result<std::vector<std::int64_t>> resolve(Client& client, const Selector& selector,
-                                                        bool unfinished_only);
+                                                        Scope scope);
+// Long lists in pieces, so that no message grows beyond its bound.
+[[nodiscard]] std::vector<std::vector<std::int64_t>> in_pieces(
+    const std::vector<std::int64_t>& ids);
 
 [[nodiscard]] json::array to_array(const std::vector<std::int64_t>& ids);
 // A text member, empty when it is null or absent.

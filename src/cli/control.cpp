@@ -24,32 +24,33 @@ struct ControlCommand {
 // Sends one operation for all selected jobs and tells about those that refused. Gives the ids of
 // those that took it.
 Result<std::vector<std::int64_t>> apply(Client& client, const ControlCommand& options,
-                                        const char* op, json::object args, bool unfinished_only,
+                                        const char* op, json::object args, Scope scope,
                                         bool& any_refused) {
-  const auto ids = resolve(client, options.selector, unfinished_only);
+  const auto ids = resolve(client, options.selector, scope);
   if (!ids) return std::unexpected(ids.error());
-  args["ids"] = to_array(*ids);
-  const auto reply = client.call(op, std::move(args));
-  if (!reply) return std::unexpected(reply.error());
   std::vector<std::int64_t> taken;
-  for (const json::value& value : reply->at("results").as_array()) {
-    const json::object& result = value.as_object();
-    if (flag_of(result, "ok")) {
-      taken.push_back(number_of(result, "id"));
-    } else {
-      say(text_of(result, "message"));
-      any_refused = true;
+  for (const auto& piece : in_pieces(*ids)) {
+    args["ids"] = to_array(piece);
+    const auto reply = client.call(op, args);
+    if (!reply) return std::unexpected(reply.error());
+    for (const json::value& value : reply->at("results").as_array()) {
+      const json::object& result = value.as_object();
+      if (flag_of(result, "ok")) {
+        taken.push_back(number_of(result, "id"));
+      } else {
+        say(text_of(result, "message"));
+        any_refused = true;
+      }
     }
   }
   return taken;
 }
 
-void run_simple(const ControlCommand& options, const char* op, json::object args,
-                bool unfinished_only) {
+void run_simple(const ControlCommand& options, const char* op, json::object args, Scope scope) {
   auto client = connect();
   if (!client) return finish(fail(client.error()));
   bool any_refused = false;
-  const auto taken = apply(*client, options, op, std::move(args), unfinished_only, any_refused);
+  const auto taken = apply(*client, options, op, std::move(args), scope, any_refused);
   if (!taken) return finish(fail(taken.error()));
   finish(any_refused ? exit_codes::refused : 0);
 }
@@ -65,14 +66,19 @@ void run_cancel(const ControlCommand& options) {
   auto client = connect();
   if (!client) return finish(fail(client.error()));
   bool any_refused = false;
-  const auto taken = apply(*client, options, "cancelJobs", std::move(args), true, any_refused);
+  const auto taken =
+      apply(*client, options, "cancelJobs", std::move(args), Scope::unfinished, any_refused);
   if (!taken) return finish(fail(taken.error()));
-  if (!taken->empty() && !options.no_wait) {
-    const auto reply = client->call("waitJobs", {{"ids", to_array(*taken)}});
+  json::array ended;
+  for (const auto& piece : in_pieces(options.no_wait ? std::vector<std::int64_t>() : *taken)) {
+    const auto reply = client->call("waitJobs", {{"ids", to_array(piece)}});
     if (!reply) return finish(fail(reply.error()));
-    if (options.as_json) (void)print(json_text(reply->at("jobs")));
-    for (const json::value& job : reply->at("jobs").as_array()) tell_end(job.as_object(), true);
+    for (const json::value& job : reply->at("jobs").as_array()) {
+      tell_end(job.as_object(), true);
+      if (options.as_json) ended.push_back(job);
+    }
   }
+  if (options.as_json) (void)print(json_text(ended));
   finish(any_refused ? exit_codes::refused : 0);
 }
 
@@ -94,21 +100,20 @@ void add_control_commands(CLI::App& app) {
   CLI::App* signal = app.add_subcommand("signal", "send a signal to all processes of running jobs");
   signal->add_option("signal", signalled->signal, "USR1, SIGUSR1, 10 …")->required();
   add_selector(*signal, signalled->selector);
-  signal->callback(
-      [signalled] { run_simple(*signalled, "signalJobs", {{"signal", signalled->signal}}, true); });
+  signal->callback([signalled] {
+    run_simple(*signalled, "signalJobs", {{"signal", signalled->signal}}, Scope::unfinished);
+  });
 
-  const auto add_plain = [&app](const char* name, const char* help, const char* op,
-                                bool unfinished_only) {
+  const auto add_plain = [&app](const char* name, const char* help, const char* op, Scope scope) {
     const auto options = std::make_shared<ControlCommand>();
     CLI::App* command = app.add_subcommand(name, help);
     add_selector(*command, options->selector);
-    command->callback(
-        [options, op, unfinished_only] { run_simple(*options, op, {}, unfinished_only); });
+    command->callback([options, op, scope] { run_simple(*options, op, {}, scope); });
   };
-  add_plain("hold", "keep queued jobs from starting", "holdJobs", true);
-  add_plain("release", "let held jobs start", "releaseJobs", true);
+  add_plain("hold", "keep queued jobs from starting", "holdJobs", Scope::unfinished);
+  add_plain("release", "let held jobs start", "releaseJobs", Scope::unfinished);
   add_plain("rm", "forget ended jobs and delete their logs; their results stay", "deleteJobs",
-            false);
+            Scope::any);
 }
 
 }  // namespace reeve::cli

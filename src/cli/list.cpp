@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "base/text.h"
 #include "base/time.h"
@@ -22,6 +24,7 @@ struct ListCommand {
 };
 
 constexpr std::int64_t rows_shown = 50;
+constexpr std::int64_t page_rows = 5000;
 
 std::string command_text(const json::object& job) {
   std::vector<std::string> words;
@@ -79,12 +82,22 @@ void run_list(const ListCommand& options) {
   if (!client) return finish(fail(client.error()));
   json::array states;
   for (const std::string& state : options.states) states.emplace_back(state);
-  const auto reply = client->call(
-      "listJobs", {{"states", std::move(states)},
-                   {"name", options.name},
-                   {"limit", options.limit == 0 && !options.all ? rows_shown : options.limit}});
-  if (!reply) return finish(fail(reply.error()));
-  const json::array& jobs = reply->at("jobs").as_array();
+  // In pages, so that no message grows beyond its bound.
+  std::int64_t left = options.limit > 0 ? options.limit : options.all ? INT64_MAX : rows_shown;
+  json::array jobs;
+  json::value before = nullptr;
+  while (left > 0) {
+    const std::int64_t page = std::min(left, page_rows);
+    const auto reply = client->call(
+        "listJobs",
+        {{"states", states}, {"name", options.name}, {"limit", page}, {"before", before}});
+    if (!reply) return finish(fail(reply.error()));
+    const json::array& rows = reply->at("jobs").as_array();
+    jobs.insert(jobs.end(), rows.begin(), rows.end());
+    left -= std::ssize(rows);
+    if (std::ssize(rows) < page) break;
+    before = rows.back().as_object().at("id");
+  }
   if (options.as_json) {
     (void)print(json_text(jobs));
     return;
@@ -154,7 +167,7 @@ void print_details(const json::object& job) {
 void run_show(const ShowCommand& options) {
   auto client = connect();
   if (!client) return finish(fail(client.error()));
-  const auto ids = resolve(*client, options.selector, false);
+  const auto ids = resolve(*client, options.selector, Scope::any);
   if (!ids) return finish(fail(ids.error()));
   if (options.environment) {
     const auto reply = client->call("getEnvironment", {{"ids", to_array(*ids)}});
@@ -170,9 +183,13 @@ void run_show(const ShowCommand& options) {
     (void)print(out);
     return;
   }
-  const auto reply = client->call("getJobs", {{"ids", to_array(*ids)}});
-  if (!reply) return finish(fail(reply.error()));
-  const json::array& jobs = reply->at("jobs").as_array();
+  json::array jobs;
+  for (const auto& piece : in_pieces(*ids)) {
+    const auto reply = client->call("getJobs", {{"ids", to_array(piece)}});
+    if (!reply) return finish(fail(reply.error()));
+    const json::array& found = reply->at("jobs").as_array();
+    jobs.insert(jobs.end(), found.begin(), found.end());
+  }
   if (options.as_json) {
     (void)print(json_text(jobs.size() == 1 ? jobs.front() : json::value(jobs)));
     return;
@@ -181,7 +198,7 @@ void run_show(const ShowCommand& options) {
 }
 
 struct EventsCommand {
-  std::vector<std::int64_t> jobs;
+  Selector selector;
   std::int64_t after = 0;
   std::int64_t limit = 1000;
   bool as_json = false;
@@ -200,8 +217,15 @@ std::string event_line(const json::object& event) {
 void run_events(const EventsCommand& options) {
   auto client = connect();
   if (!client) return finish(fail(client.error()));
-  std::vector<std::optional<std::int64_t>> jobs(options.jobs.begin(), options.jobs.end());
-  if (jobs.empty()) jobs.emplace_back(std::nullopt);
+  std::vector<std::optional<std::int64_t>> jobs;
+  const Selector& selector = options.selector;
+  if (selector.words.empty() && selector.filters.empty() && selector.name.empty()) {
+    jobs.emplace_back(std::nullopt);
+  } else {
+    const auto ids = resolve(*client, selector, Scope::any);
+    if (!ids) return finish(fail(ids.error()));
+    jobs.assign(ids->begin(), ids->end());
+  }
   for (const auto& job : jobs) {
     json::object args{{"after", options.after}, {"limit", options.limit}};
     if (job) args["job"] = *job;
@@ -240,7 +264,7 @@ void add_list_commands(CLI::App& app) {
 
   const auto events = std::make_shared<EventsCommand>();
   CLI::App* history = app.add_subcommand("events", "what happened, oldest first");
-  history->add_option("jobs", events->jobs, "only of these jobs")->type_name("ID...");
+  add_selector(*history, events->selector);
   history->add_option("--after", events->after, "only after this sequence number")
       ->type_name("SEQ");
   history->add_option("--limit", events->limit, "at most so many (default 1000)")->type_name("N");

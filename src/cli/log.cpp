@@ -42,7 +42,7 @@ bool print_log(const std::string& path, const LogCommand& options) {
 void run_log(const LogCommand& options) {
   auto client = connect();
   if (!client) return finish(fail(client.error()));
-  const auto ids = resolve(*client, options.selector, false);
+  const auto ids = resolve(*client, options.selector, Scope::any);
   if (!ids) return finish(fail(ids.error()));
   const auto reply = client->call("getJobs", {{"ids", to_array(*ids)}});
   if (!reply) return finish(fail(reply.error()));
@@ -68,7 +68,7 @@ struct FollowCommand {
 void run_follow(const FollowCommand& options) {
   auto client = connect();
   if (!client) return finish(fail(client.error()));
-  const auto ids = resolve(*client, options.selector, true);
+  const auto ids = resolve(*client, options.selector, Scope::unfinished);
   if (!ids) return finish(fail(ids.error()));
   if (ids->size() != 1)
     return finish(fail({ErrorCode::invalid, "one job at a time can be followed"}));
@@ -83,30 +83,40 @@ struct WaitCommand {
   bool as_json = false;
 };
 
+// The ended jobs. A daemon that crashed is started again: the jobs go on meanwhile.
+Result<json::array> wait_for(Client& client, const std::vector<std::int64_t>& ids) {
+  while (true) {
+    const auto reply = client.call("waitJobs", {{"ids", to_array(ids)}});
+    if (reply) return reply->at("jobs").as_array();
+    if (reply.error().code != ErrorCode::unreachable ||
+        reply.error().message.find("stopping") != std::string::npos)
+      return std::unexpected(reply.error());
+    auto again = connect();
+    if (!again) return std::unexpected(again.error());
+    client = std::move(*again);
+  }
+}
+
 void run_wait(const WaitCommand& options) {
   auto client = connect();
   if (!client) return finish(fail(client.error()));
-  const auto ids = resolve(*client, options.selector, true);
+  const auto ids = resolve(*client, options.selector, Scope::all_is_unfinished);
   if (!ids) return finish(fail(ids.error()));
-  if (ids->empty()) return;
-  Result<json::object> reply = client->call("waitJobs", {{"ids", to_array(*ids)}});
-  // A daemon that crashed is started again: the jobs go on meanwhile.
-  while (!reply && reply.error().code == ErrorCode::unreachable &&
-         reply.error().message.find("stopping") == std::string::npos) {
-    client = connect();
-    if (!client) return finish(fail(client.error()));
-    reply = client->call("waitJobs", {{"ids", to_array(*ids)}});
-  }
-  if (!reply) return finish(fail(reply.error()));
-  const json::array& jobs = reply->at("jobs").as_array();
-  if (options.as_json) (void)print(json_text(jobs.size() == 1 ? jobs.front() : json::value(jobs)));
+  json::array ended;
   int code = 0;
-  for (const json::value& value : jobs) {
-    const json::object& job = value.as_object();
-    const auto own = static_cast<int>(number_of(job, "process_exit_code"));
-    if (own != 0) tell_end(job, false);
-    if (code == 0) code = own;
+  for (const auto& piece : in_pieces(*ids)) {
+    const auto jobs = wait_for(*client, piece);
+    if (!jobs) return finish(fail(jobs.error()));
+    for (const json::value& value : *jobs) {
+      const json::object& job = value.as_object();
+      const auto own = static_cast<int>(number_of(job, "process_exit_code"));
+      if (own != 0) tell_end(job, false);
+      if (code == 0) code = own;
+      if (options.as_json) ended.push_back(value);
+    }
   }
+  if (options.as_json)
+    (void)print(json_text(ended.size() == 1 ? ended.front() : json::value(ended)));
   finish(code);
 }
 

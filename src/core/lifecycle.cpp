@@ -20,6 +20,7 @@ class Transition {
   Outcome operator()(const fact::Hold& hold) {
     if (job().state != JobState::queued) return refuse("only a queued job can be held");
     job().release_at.reset();
+    attempt().intent = false;  // committed, but not used: a start of another number may follow
     move_to(JobState::held, hold.actor);
     return done();
   }
@@ -207,7 +208,7 @@ class Transition {
       attempt().intent = false;
       if (attempt().stop != StopCause::none)
         close_stopped_before_start();
-      else if (job().state != JobState::queued)
+      else if (is_active(job().state))
         enqueue("recovery", "its start was taken back before the command ran");
       return done();
     }

@@ -138,7 +138,9 @@ Result<void> Dispatcher::remove(JobId id) {
     return failed(ErrorCode::conflict, fmt::format("job {} is {}; cancel it first", id.value,
                                                    to_word((*entry)->job.state)));
   if (!(*entry)->job_dirty && !(*entry)->is_new) {
-    removed_.push_back(std::move((*entry)->job));
+    auto logs = store_.logs(id);
+    if (!logs) return std::unexpected(logs.error());
+    removed_.push_back({id, std::move(*logs)});
     jobs_.erase(id);
     return {};
   }

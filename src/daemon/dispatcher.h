@@ -135,7 +135,11 @@ class Dispatcher {
   std::vector<std::function<void(const Result<void>&)>> callbacks_;
   std::vector<std::pair<std::string, std::vector<JobId>>> contexts_;
   std::unordered_map<std::string, JobId> new_keys_;
-  std::vector<Job> removed_;
+  struct Removed {
+    JobId id;
+    std::vector<std::string> logs;
+  };
+  std::vector<Removed> removed_;
   std::vector<AttemptKey> ended_;
   std::string cursor_;
   bool cursor_dirty_ = false;

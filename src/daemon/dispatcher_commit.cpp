@@ -48,7 +48,7 @@ void Dispatcher::write_batch(const Now& now) {
     if (entry.attempt_dirty) store_.save_attempt(entry.job);
   }
   for (const auto& [event, at] : events_) store_.append(event, at);
-  for (const Job& job : removed_) store_.remove(job.id);
+  for (const Removed& removed : removed_) store_.remove(removed.id);
   if (cursor_dirty_) store_.set_meta("engine_cursor", cursor_);
   store_.set_meta("last_start", std::to_string(last_start_));
   if (stamp) store_.set_meta("clock", stamp(now.time));
@@ -81,10 +81,10 @@ void Dispatcher::finish_batch(const Now& now) {
   // Effects may change jobs again; what they change belongs to the next batch.
   for (const auto& [id, effect] : std::exchange(effects_, {})) act(id, effect, now);
   for (const AttemptKey& key : std::exchange(ended_, {})) engine_.forget(key);
-  for (const Job& job : std::exchange(removed_, {}))
-    if (!job.attempt.log.empty()) {
-      ::unlink(job.attempt.log.c_str());
-      ::unlink((job.attempt.log + ".idx").c_str());
+  for (const Removed& removed : std::exchange(removed_, {}))
+    for (const std::string& log : removed.logs) {
+      ::unlink(log.c_str());
+      ::unlink((log + ".idx").c_str());
     }
   for (const auto& then : std::exchange(callbacks_, {})) then({});
   for (const Job& job : changed) {

@@ -231,6 +231,8 @@ void Service::wait(const json::object& args, Reply reply) {
   }
   if (waiter.ids.empty()) return answer(waiter);
   std::ranges::sort(waiter.ids);
+  const auto twice = std::ranges::unique(waiter.ids);
+  waiter.ids.erase(twice.begin(), twice.end());
   waiters_.push_back(std::move(waiter));
 }
 

@@ -154,7 +154,10 @@ class SessionServer::Impl : public std::enable_shared_from_this<SessionServer::I
   }
 
   void begin(Socket socket) {
-    if (!is_same_user(socket.native_handle()) || sessions_.size() >= limits::sessions_max) return;
+    if (!is_same_user(socket.native_handle()))
+      return refuse(socket, {ErrorCode::forbidden, "this daemon belongs to another user"});
+    if (sessions_.size() >= limits::sessions_max)
+      return refuse(socket, {ErrorCode::busy, "the daemon has too many clients"});
     const auto session = std::make_shared<Session>(std::move(socket), service_, after_request_,
                                                    [weak = weak_from_this()](Session* gone) {
                                                      const auto self = weak.lock();
@@ -163,6 +166,12 @@ class SessionServer::Impl : public std::enable_shared_from_this<SessionServer::I
                                                    });
     sessions_.insert(session.get());
     session->read_header();
+  }
+
+  // A short answer fits into an empty socket.
+  static void refuse(Socket& socket, const Error& error) {
+    const std::string frame = to_frame(error_reply(0, error));
+    (void)!::send(socket.native_handle(), frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   }
 
   void close() {

@@ -230,6 +230,16 @@ Result<std::vector<StoredEvent>> Store::events(const EventQuery& query) {
   });
 }
 
+Result<std::vector<std::string>> Store::logs(JobId id) {
+  return read<std::vector<std::string>>("list the logs of a job", [&] {
+    auto statement = prepared("SELECT log FROM attempt WHERE job = ?1 AND log <> ''");
+    statement->bind(1, id.value);
+    std::vector<std::string> logs;
+    while (statement->executeStep()) logs.push_back(statement->getColumn(0).getString());
+    return logs;
+  });
+}
+
 Result<std::optional<JobId>> Store::find_by_key(std::string_view idempotency_key) {
   return read<std::optional<JobId>>("find a job by its key", [&]() -> std::optional<JobId> {
     auto statement = prepared("SELECT id FROM job WHERE idempotency_key = ?1");

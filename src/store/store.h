@@ -83,6 +83,8 @@ class Store {
   [[nodiscard]] Result<std::optional<Job>> load(JobId id);
   [[nodiscard]] Result<std::vector<Job>> list(const JobQuery& query);
   [[nodiscard]] Result<std::vector<StoredEvent>> events(const EventQuery& query);
+  // Paths of the logs of all attempts of a job.
+  [[nodiscard]] Result<std::vector<std::string>> logs(JobId id);
   [[nodiscard]] Result<std::optional<JobId>> find_by_key(std::string_view idempotency_key);
   [[nodiscard]] Result<std::string> context(std::int64_t id);
   [[nodiscard]] Result<std::string> meta(std::string_view key);

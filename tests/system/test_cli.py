@@ -185,6 +185,14 @@ class Waiting(SystemTest):
         self.assertEqual(self.reeve.wait(f"{ids[0]}-{ids[2]}"), 5)
         self.assertEqual(self.reeve.wait(ids[0], ids[2]), 0)
 
+    def test_wait_ends_though_a_job_is_named_twice(self):
+        job = self.reeve.shell("exit 3")
+        self.assertEqual(self.reeve.wait(job, "last", f"{job}-{job}"), 3)
+
+    def test_wait_by_name_tells_of_a_job_that_has_failed_already(self):
+        self.reeve.wait(self.reeve.shell("exit 3", "--name", "early"))
+        self.assertEqual(self.reeve.wait("-n", "early"), 3)
+
     def test_wait_for_all_waits_for_all(self):
         self.reeve.ok("daemon", "start")
         self.assertEqual(self.reeve.wait("--all"), 0)

@@ -169,6 +169,18 @@ class DeathOfTheKeeper(SystemTest):
                 job = self.kill_keeper(reeve)
                 self.assert_gone_but(reeve, other, job)
 
+    def test_the_death_of_a_keeper_that_an_earlier_daemon_started_is_noticed_by_itself(self):
+        reeve = self.reeve
+        job = reeve.shell("echo $$; exec sleep 501")
+        keeper = processes.parent_of(int(reeve.logged(job, "\n").split()[0]))
+        processes.kill(reeve.daemon_pid())
+        reeve.ok("daemon", "start")
+        with reeve.popen("wait", job) as wait:
+            processes.watch(lambda: wait.poll() is not None, "wait ended early", 0.5)
+            processes.kill(keeper)
+            self.assertEqual(wait.wait(30 * PATIENCE), 70)
+        self.assert_told_truthfully(reeve, job)
+
     def assert_gone_but(self, reeve, other, job):
         """Check the end of a job without keeper, and that another job goes on untouched."""
         fields = reeve.in_state(job, TERMINAL)

@@ -105,7 +105,7 @@ void Journal::read_generation(std::int64_t number, Generation& generation, std::
     // A line without its end is still being written, or was torn by a power cut: it waits.
     for (std::size_t end = 0; (end = text.find('\n', used)) != std::string_view::npos;) {
       if (const auto record = parse_record(text.substr(used, end - used)))
-        out.push_back({number, *record});
+        out.push_back({number, generation.is_of_this_boot, *record});
       else
         ++damaged_;
       used = end + 1;

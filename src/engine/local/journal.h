@@ -35,6 +35,7 @@ class Journal {
   // lines are skipped and counted.
   struct Read {
     std::int64_t generation = 0;
+    bool is_of_this_boot = true;
     Record record;
   };
   [[nodiscard]] std::vector<Read> read();

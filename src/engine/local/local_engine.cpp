@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -78,6 +79,12 @@ fact::Ended ended_of(const Record& record, bool rebooted) {
   ended.from_earlier_boot = rebooted;
   ended.leftovers = static_cast<std::int32_t>(n[ended_field::leftovers]);
   return ended;
+}
+
+// Also true for a zombie that its parent has not reaped yet.
+bool has_exited(int pidfd) {
+  pollfd wanted{pidfd, POLLIN, 0};
+  return ::poll(&wanted, 1, 0) == 1;
 }
 
 struct KeeperLaunch {
@@ -275,9 +282,7 @@ std::vector<Observed> LocalEngine::observe() {
   // Adopted keepers tell their exit by a pidfd; whoever is gone is noted before the journal is
   // read, so that an END that it wrote is seen first.
   for (auto& [key, run] : runs_)
-    if (!run.is_child && !run.keeper_gone && run.keeper_pidfd &&
-        syscall(SYS_pidfd_send_signal, run.keeper_pidfd.get(), 0, nullptr, 0) != 0 &&
-        errno == ESRCH) {
+    if (!run.is_child && !run.keeper_gone && has_exited(run.keeper_pidfd.get())) {
       run.keeper_gone = true;
       gone_.insert(key);
     }
@@ -317,7 +322,7 @@ void LocalEngine::take(const Journal::Read& read, std::vector<Observed>& out) {
         run->end_seen = true;
         run->spent = n[ended_field::cgroup_spent] != 0;
       }
-      out.push_back({record.key, ended_of(record, settings_.rebooted)});
+      out.push_back({record.key, ended_of(record, !read.is_of_this_boot)});
       return;
     case RecordKind::stuck:
       out.push_back({record.key, fact::KillStuck{static_cast<std::int32_t>(n[0])}});
@@ -500,9 +505,9 @@ fact::Launched LocalEngine::describe(const AttemptKey& key) {
 }
 
 Recovery LocalEngine::recover(const Job& job) {
-  if (settings_.rebooted) return Recovery::rebooted;
   const AttemptKey key = job.key();
   if (runs_.contains(key)) return Recovery::watched;
+  if (settings_.rebooted) return Recovery::rebooted;
   const auto verdict = close_start(key);
   if (verdict == Verdict::voided) return Recovery::never_started;
   Run run;
