@@ -8,12 +8,14 @@ namespace reeve::limits {
 
 // The pipe between job and keeper: large, so that a job is not blocked while the keeper writes.
 inline constexpr int pipe_bytes = 1 << 20;
-// Read at once. Together with `output_nap_ms` it decides how often a keeper wakes for a job that
-// writes fast.
+// Read at once.
 inline constexpr std::size_t output_buffer_bytes = 128 << 10;
-// After less than this was read, the next read of a fast writer waits for `output_nap_ms`.
+// Two reads within so many milliseconds are of a busy writer. After less than
+// `output_small_read_bytes` of such a one was read, the next read waits for `output_nap_ns`: fewer
+// and larger reads, while the pipe does not fill up (1 ms was too long for blocks of 4 KiB).
 inline constexpr std::size_t output_small_read_bytes = 64 << 10;
-inline constexpr int output_nap_ms = 1;
+inline constexpr std::int64_t output_busy_ms = 2;
+inline constexpr long output_nap_ns = 200'000;
 // At most one index entry in this time: 16 bytes each, below 30 MB a day however much is written.
 inline constexpr std::int64_t index_interval_ms = 50;
 // The daemon is woken for a start that lived this long; a shorter job wakes it once, with its end.

@@ -131,10 +131,7 @@ void Supervisor::fail_launch(int step, int code) {
 void Supervisor::loop() {
   while (true) {
     pollfd wanted[2] = {{signals_.get(), POLLIN, 0}, {pipe_.get(), POLLIN, 0}};
-    const bool napping = nap_until_ > 0 && now_ms() < nap_until_;
-    const bool has_pipe = static_cast<bool>(pipe_) && !napping;
-    poll(wanted, has_pipe ? 2 : 1, wait_ms());
-    if (!has_pipe) wanted[1].revents = 0;
+    poll(wanted, pipe_ ? 2 : 1, wait_ms());
     if (wanted[1].revents != 0) drain_once();
     if (wanted[0].revents != 0) take_signals();
     if (main_alive_ && !started_told_ && now_ms() - main_started_ms_ >= limits::started_wake_ms) {
@@ -159,7 +156,6 @@ int Supervisor::wait_ms() const {
   const auto consider = [&](std::int64_t at) {
     until = std::min(until, std::max<std::int64_t>(at, now));
   };
-  if (nap_until_ > now && pipe_) consider(nap_until_);
   if (main_alive_ && !started_told_) consider(main_started_ms_ + limits::started_wake_ms);
   if (phase_ == Phase::leftovers) consider(std::min(patience_until_, now + 5));
   if (phase_ == Phase::ending) {
@@ -176,11 +172,12 @@ void Supervisor::drain_once() {
   if (last_read_ms_ == 0) fcntl(pipe_.get(), F_SETPIPE_SZ, limits::pipe_bytes);
   const auto drained = writer_->drain(pipe_.get());
   if (drained == LogWriter::Drained::end) pipe_.reset();
-  // A writer of many small pieces: read them in one go, a little later.
-  nap_until_ =
-      drained == LogWriter::Drained::little && now - last_read_ms_ <= 2 * limits::output_nap_ms
-          ? now + limits::output_nap_ms
-          : 0;
+  // A writer of many small pieces: let some more come in, and read them in one go.
+  if (drained == LogWriter::Drained::little && now - last_read_ms_ <= limits::output_busy_ms) {
+    pollfd signals{signals_.get(), POLLIN, 0};
+    const timespec nap{0, limits::output_nap_ns};
+    ppoll(&signals, 1, &nap, nullptr);
+  }
   last_read_ms_ = now;
 }
 

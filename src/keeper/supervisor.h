@@ -68,7 +68,6 @@ class Supervisor {
   std::int64_t patience_until_ = 0;
   std::int64_t kill_at_ = -1;  // no SIGKILL planned
   std::int64_t killing_since_ = 0;
-  std::int64_t nap_until_ = 0;
   std::int64_t last_read_ms_ = 0;
   int leftovers_ = 0;
   bool has_cgroup_cpu_ = false;
