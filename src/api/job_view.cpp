@@ -63,10 +63,7 @@ json::object job_to_json(const Job& job) {
   out["cancel_too_late"] = attempt.cancel_too_late;
   out["results_dir"] = text_or_null(attempt.results_dir);
   out["staging_dir"] = text_or_null(attempt.staging);
-  // The file is made with the first output: a job that ended without any has none.
-  const bool is_silent =
-      ended && attempt.exit && job.state != JobState::lost && attempt.log_summary.bytes == 0;
-  out["log_path"] = is_silent ? json::value(nullptr) : text_or_null(attempt.log);
+  out["log_path"] = text_or_null(attempt.log);  // the file is made with the first output
   out["log_bytes"] = attempt.log_summary.bytes;
   out["log_lost_bytes"] = attempt.log_summary.lost;
   out["log_gap"] = json::array{attempt.log_summary.gap_begin, attempt.log_summary.gap_end};
