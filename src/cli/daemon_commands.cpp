@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -89,6 +90,14 @@ Result<std::int64_t> stop_daemon(const Paths& paths, bool cancel_jobs) {
   auto client = Client::connect(paths, IfDown::fail);
   if (!client) return std::unexpected(client.error());
   const auto reply = client->call("stopDaemon", {{"cancel_jobs", cancel_jobs}});
+  // A daemon of another version does not understand us, but every one stops at SIGTERM.
+  if (!reply && reply.error().code == ErrorCode::invalid && pid && !cancel_jobs) {
+    const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));
+    if (pidfd && find_daemon(paths) == pid)
+      ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGTERM, nullptr, 0);
+    await_exit(*pid);
+    return 0;
+  }
   if (!reply) return std::unexpected(reply.error());
   if (pid) await_exit(*pid);
   return number_of(*reply, "running");

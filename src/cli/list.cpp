@@ -149,8 +149,7 @@ void print_details(const json::object& job) {
                           ? "subreaper (weak: see docs/containment.md)"
                           : text_of(job, "containment"));
   if (number_of(job, "leftovers") > 0)
-    line("leftovers",
-         fmt::format("{} processes were left behind and ended", number_of(job, "leftovers")));
+    line("leftovers", fmt::format("{} left behind and ended", number_of(job, "leftovers")));
   if (flag_of(job, "kill_stuck")) line("stuck", "some of its processes can't be killed yet");
   if (flag_of(job, "cancel_too_late"))
     line("note", "a cancel came too late: it had ended by itself");

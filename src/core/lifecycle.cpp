@@ -320,8 +320,8 @@ class Transition {
       close(JobState::timeout, Reason::wall_limit, "scheduler", "");
   }
 
-  // A waiting job that was cancelled. An unused intent is voided by the daemon before it acts on
-  // this (see Dispatcher), so that no keeper of it can exist.
+  // A waiting job that was cancelled. Its start may be committed, but no keeper of it exists: the
+  // launch stands in memory only, and does not happen any more.
   void close_before_start(std::string actor) {
     const std::int32_t ended_attempt = attempt().open ? attempt().number : 0;
     if (attempt().open) {

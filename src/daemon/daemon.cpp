@@ -317,6 +317,8 @@ int run_daemon(DaemonOptions options) {
   raise_descriptor_limit();
   ::umask(022);  // the state directory is private as a whole; results are as open as usual
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  // What our starter ignores (nohup) the jobs should not; SIGPIPE is set back for keepers.
+  for (int number = 1; number < 32; ++number) std::signal(number, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
   Daemon daemon(options);
   open_log(options);

@@ -27,7 +27,7 @@
 namespace reeve {
 
 struct Submission {
-  std::string context;  // environment and limits of the submitter, see engine/local/context.h
+  std::string context;  // environment and limits of the submitter, see core/launch_context.h
   std::vector<JobSpec> jobs;
 };
 

@@ -1,6 +1,7 @@
 #include "daemon/file_output.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -67,14 +68,20 @@ FileOutput::~FileOutput() {
 std::expected<std::string, OsError> FileOutput::prepare(const Job& job) {
   const std::string& root = job.spec.results_root;
   std::string path = staging_directory(root, job.key());
-  if (reuse(root, path) || ::mkdir(path.c_str(), directory_mode) == 0 || errno == EEXIST)
-    return path;
-  if (errno != ENOENT) return os_failed("make the staging directory");
-  std::error_code error;
-  std::filesystem::create_directories(root + "/.staging", error);
-  if (error) return os_failed("make the directory of the results", error.value());
-  if (::mkdir(path.c_str(), directory_mode) != 0 && errno != EEXIST)
-    return os_failed("make the staging directory");
+  if (reuse(root, path) || ::mkdir(path.c_str(), directory_mode) == 0) return path;
+  if (errno == ENOENT) {
+    std::error_code error;
+    std::filesystem::create_directories(root + "/.staging", error);
+    if (error) return os_failed("make the directory of the results", error.value());
+  } else if (errno == EEXIST) {
+    // Of a start that was voided: nothing was written there. Or a stranger's: what is in it must
+    // not be published as ours.
+    if (is_untouched(path)) return path;
+    const std::string aside = path + ".before-" + std::to_string(job.attempt.start);
+    if (::rename(path.c_str(), aside.c_str()) != 0)
+      return os_failed("put an old staging directory aside");
+  }
+  if (::mkdir(path.c_str(), directory_mode) != 0) return os_failed("make the staging directory");
   return path;
 }
 
@@ -83,7 +90,8 @@ bool FileOutput::reuse(const std::string& root, const std::string& path) {
   if (found == unused_.end() || found->second.empty()) return false;
   const std::string from = std::move(found->second.back());
   found->second.pop_back();
-  return ::rename(from.c_str(), path.c_str()) == 0;
+  // Never over something that is there.
+  return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0;
 }
 
 bool FileOutput::has_results(const Job& job) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <utility>
 
 #include "api/job_view.h"
@@ -43,8 +44,11 @@ const std::vector<JobState> unfinished_states{
 
 bool is_secret(const std::string& name, const std::vector<std::string>& secrets) {
   if (std::ranges::find(secrets, name) != secrets.end()) return true;
+  std::string upper(name);
+  std::ranges::transform(upper, upper.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   for (const char* part : {"TOKEN", "SECRET", "PASSW", "KEY", "CREDENTIAL"})
-    if (name.find(part) != std::string::npos) return true;
+    if (upper.find(part) != std::string::npos) return true;
   return false;
 }
 

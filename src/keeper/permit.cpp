@@ -33,6 +33,11 @@ int Permit::holder() const {
   return slot.l_pid;
 }
 
+bool Permit::is_named() const {
+  std::int64_t slot = 0;
+  return pread(table_, &slot, sizeof slot, offset()) == sizeof slot && slot >> 2 == start_;
+}
+
 OsResult<Verdict> Permit::decide(Verdict wish) {
   std::int64_t slot = 0;
   if (pread(table_, &slot, sizeof slot, offset()) != sizeof slot)

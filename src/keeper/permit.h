@@ -31,6 +31,9 @@ class Permit {
   // The process that holds the slot; 0 when nobody does.
   [[nodiscard]] int holder() const;
 
+  // Whether the slot names this start. A keeper writes it right after it has locked the slot.
+  [[nodiscard]] bool is_named() const;
+
   // Under the lock: what was decided, after deciding for `wish` if nothing was.
   [[nodiscard]] OsResult<Verdict> decide(Verdict wish);
 

@@ -28,6 +28,9 @@
 namespace reeve {
 namespace {
 
+// Milliseconds for a keeper between locking its slot and writing there.
+constexpr int adopt_rounds_max = 200;
+
 // Logs of a thousand jobs stand in one directory.
 constexpr std::int64_t logs_per_directory = 1000;
 
@@ -218,6 +221,9 @@ std::expected<fact::Launched, OsError> LocalEngine::start(const StartOrder& orde
     context_ = std::move(*context);
     context_text_ = order.context;
   }
+  // A start 65,536 numbers earlier still runs and holds our slot: the next number has another one.
+  if (Permit(permits_.get(), order.key.start).holder() != 0)
+    return os_failed("get a permit", EAGAIN);
   const auto logs = logs_directory(order.key.job);
   if (!logs) return std::unexpected(logs.error());
   const auto environment = job_environment(order, context_, mark_of(order.key));
@@ -454,11 +460,19 @@ std::optional<Duration> LocalEngine::poll_again_in() const {
 // Finds the living keeper of a start whose permit somebody holds. False: the permit is free now.
 bool LocalEngine::adopt(const Job& job, Run& run) {
   const Permit permit(permits_.get(), job.attempt.start);
+  int rounds = 0;
   while (const pid_t keeper = permit.holder()) {
     // Asked before and after the pidfd was opened: the lock can't have changed hands, so the pidfd
     // stands for its holder.
     Fd pidfd(open_pidfd(keeper));
     if (!pidfd || permit.holder() != keeper) continue;
+    // The slot may be held for another start, whose number is a multiple of its size away; one of
+    // ours would have been named there by now.
+    if (!permit.is_named() && ++rounds < adopt_rounds_max) {
+      ::poll(nullptr, 0, 1);
+      continue;
+    }
+    if (!permit.is_named()) return false;
     run.keeper = keeper;
     run.keeper_pidfd = std::move(pidfd);
     run.main = static_cast<pid_t>(job.attempt.main_pid);
