@@ -94,7 +94,7 @@ std::optional<std::int64_t> parse_size(std::string_view text) {
   }
   const double bytes = value * factor;
   if (!(bytes >= 0 && bytes < 9e18)) return std::nullopt;
-  return static_cast<std::int64_t>(bytes + 0.5);
+  return std::llround(bytes);
 }
 
 std::string size_text(std::int64_t bytes) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <ctime>
 #include <fstream>
 #include <vector>
@@ -31,7 +32,7 @@ std::optional<double> parse_number(std::string_view text) {
 
 std::optional<Duration> from_seconds(double seconds) {
   if (!(seconds >= 0 && seconds <= longest_seconds)) return std::nullopt;
-  return Duration(static_cast<std::int64_t>(seconds * 1000 + 0.5));
+  return Duration(std::llround(seconds * 1000));
 }
 
 // Slurm's forms: [days-]hours:minutes[:seconds], minutes:seconds.

@@ -46,7 +46,7 @@ std::string short_time(const json::object& job, const char* key) {
 }
 
 std::string how_it_ended(const json::object& job) {
-  const std::string error = text_of(job, "error");
+  std::string error = text_of(job, "error");
   if (!error.empty()) return error;
   const std::int64_t leftovers = number_of(job, "leftovers");
   return leftovers > 0 ? fmt::format("{} left behind, ended", leftovers) : "";

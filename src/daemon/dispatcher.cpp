@@ -164,7 +164,7 @@ Result<void> Dispatcher::step(Entry& entry, const Fact& fact, const Now& now, bo
   if (!entry.job.attempt.intent) entry.intent_durable = false;
   for (Event& event : applied->events) events_.emplace_back(std::move(event), now);
   if (act)
-    for (Effect& effect : applied->effects) effects_.emplace_back(entry.job.id, std::move(effect));
+    for (const Effect& effect : applied->effects) effects_.emplace_back(entry.job.id, effect);
   follow(before, entry, fact);
   return {};
 }

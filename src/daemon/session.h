@@ -11,7 +11,7 @@
 #include "daemon/service.h"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming): Boost's name
 }
 
 namespace reeve {
