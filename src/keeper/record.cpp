@@ -7,20 +7,6 @@
 namespace reeve {
 namespace {
 
-std::size_t count_of(RecordKind kind) {
-  switch (kind) {
-    case RecordKind::started:
-      return started_field::count;
-    case RecordKind::exited:
-      return exited_field::count;
-    case RecordKind::ended:
-      return ended_field::count;
-    case RecordKind::stuck:
-      return 1;
-  }
-  return 0;
-}
-
 bool take_number(std::string_view& line, std::int64_t& value) {
   if (line.empty() || line.front() != ' ') return false;
   const auto [end, error] = std::from_chars(line.data() + 1, line.data() + line.size(), value);
@@ -42,7 +28,7 @@ std::size_t format_record(const Record& record, char* buffer) {
   put(record.key.job.value);
   put(record.key.attempt);
   put(record.key.start);
-  for (std::size_t i = 0; i < count_of(record.kind); ++i) put(record.numbers[i]);
+  for (std::size_t i = 0; i < field_count(record.kind); ++i) put(record.numbers[i]);
   const std::uint64_t sum = fnv1a({buffer, static_cast<std::size_t>(at - buffer)});
   *at++ = ' ';
   at = std::to_chars(at, limit, sum, 16).ptr;
@@ -63,7 +49,7 @@ std::optional<Record> parse_record(std::string_view line) {
   if (line.empty() || fnv1a(line) != sum) return std::nullopt;
   Record record;
   record.kind = static_cast<RecordKind>(line.front());
-  const std::size_t count = count_of(record.kind);
+  const std::size_t count = field_count(record.kind);
   line.remove_prefix(1);
   std::int64_t attempt = 0;
   std::int64_t start = 0;

@@ -42,6 +42,21 @@ struct Record {
   std::array<std::int64_t, 12> numbers{};
 };
 
+// How many of the numbers a record of this kind has; 0 for what is no kind.
+[[nodiscard]] constexpr std::size_t field_count(RecordKind kind) {
+  switch (kind) {
+    case RecordKind::started:
+      return started_field::count;
+    case RecordKind::exited:
+      return exited_field::count;
+    case RecordKind::ended:
+      return ended_field::count;
+    case RecordKind::stuck:
+      return 1;
+  }
+  return 0;
+}
+
 inline constexpr std::size_t record_bytes_max = 400;
 
 // Writes the line into `buffer` (at least record_bytes_max) and returns its length.

@@ -11,20 +11,6 @@
 namespace reeve::test {
 namespace {
 
-constexpr std::size_t count_of(RecordKind kind) {
-  switch (kind) {
-    case RecordKind::started:
-      return started_field::count;
-    case RecordKind::exited:
-      return exited_field::count;
-    case RecordKind::ended:
-      return ended_field::count;
-    case RecordKind::stuck:
-      return 1;
-  }
-  return 0;
-}
-
 constexpr RecordKind kinds[] = {RecordKind::started, RecordKind::exited, RecordKind::ended,
                                 RecordKind::stuck};
 
@@ -34,7 +20,7 @@ Record draw_record(RecordKind kind, std::mt19937_64& random) {
   record.key = {{static_cast<std::int64_t>(random() >> 1)},
                 static_cast<std::int32_t>(random() >> 33),
                 static_cast<std::int64_t>(random() >> 1)};
-  for (std::size_t i = 0; i < count_of(kind); ++i)
+  for (std::size_t i = 0; i < field_count(kind); ++i)
     record.numbers[i] = static_cast<std::int64_t>(random() >> random() % 64);
   return record;
 }

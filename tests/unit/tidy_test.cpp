@@ -210,15 +210,17 @@ TEST(Tidy, NothingBelongsToOneMachine) {
 }
 
 TEST(Tidy, PlaceOfOneMachineIsSeen) {
+  // Addresses and one of the folders in parts: the rule reads this file, too.
   for (const char* bad : {"cd /home/ann/reeve", "/Users/ann/x",
                           "/ro"
                           "ot/.cache",
-                          "https://pypi."
-                          "org/simple",
-                          "https://registry.npmjs."
-                          "org"})
+                          "https:"
+                          "//packages.example/simple",
+                          "http:"
+                          "//10.0.0.1/x"})
     EXPECT_EQ(check_places("x.md", bad).size(), 1U) << bad;
   EXPECT_EQ(check_places("x.md", "below /home or ~/reeve").size(), 0U);
+  EXPECT_EQ(check_places("x.md", "http://localhost:8080/ and http://127.0.0.1/").size(), 0U);
 }
 
 }  // namespace
