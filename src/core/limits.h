@@ -31,6 +31,9 @@ inline constexpr int starts_ahead_max = 8;
 // job before the job is told to have failed; the waits between them double from the first.
 inline constexpr int launch_tries_max = 5;
 inline constexpr Duration launch_wait_first{200};
+// A keeper that nothing was asked of for so long is let go, and more than so many are not kept.
+inline constexpr Duration keeper_idle_max{500};
+inline constexpr std::size_t idle_keepers_max = 32;
 // Facts taken into one transaction; more wait for the next.
 inline constexpr std::size_t commit_facts_max = 4096;
 // Ends wait this long for company, so that one fsync serves several; longer when slots turn over

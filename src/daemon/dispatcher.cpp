@@ -327,12 +327,15 @@ void Dispatcher::start(Entry& entry, const Now& now) {
     (void)step(entry, fact::LaunchFailed{LaunchStep::staging, staging.error().code}, now);
     return;
   }
-  auto context = store_.context(entry.job.context);
-  if (!context) {
-    (void)step(entry, fact::LaunchFailed{LaunchStep::keeper, EIO}, now);
-    return;
+  if (entry.job.context != context_.first) {
+    auto context = store_.context(entry.job.context);
+    if (!context) {
+      (void)step(entry, fact::LaunchFailed{LaunchStep::keeper, EIO}, now);
+      return;
+    }
+    context_ = {entry.job.context, std::move(*context)};
   }
-  auto launched = engine_.start({entry.job.key(), entry.job.spec, std::move(*context),
+  auto launched = engine_.start({entry.job.key(), entry.job.spec, context_.second,
                                  entry.job.attempt.placement.gpus, *staging});
   if (!launched) {
     (void)step(entry, fact::LaunchFailed{LaunchStep::keeper, launched.error().code}, now);

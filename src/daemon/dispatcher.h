@@ -125,6 +125,7 @@ class Dispatcher {
   std::set<std::pair<Time, JobId>> timers_;
   std::unordered_map<JobId, Time> timer_of_;
   std::deque<Time> recent_ends_;
+  std::pair<std::int64_t, std::string> context_;  // the last one that was needed, and its row
   bool plan_needed_ = true;
   bool starting_ = true;
 

@@ -129,6 +129,7 @@ void Dispatcher::drop_batch() {
 
 Result<void> Dispatcher::load(const Now& now) {
   drop_batch();
+  context_ = {};
   jobs_.clear();
   timers_.clear();
   timer_of_.clear();

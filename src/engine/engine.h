@@ -22,7 +22,7 @@ struct Observed {
 struct StartOrder {
   AttemptKey key;
   const JobSpec& spec;
-  std::string context;  // environment and limits of the submitter
+  const std::string& context;  // environment and limits of the submitter
   std::vector<int> gpus;
   std::string staging;
 };

@@ -50,7 +50,7 @@ void reset_library_signals() {
     result.failed_step = step;
     _exit(127);
   };
-  setsid();
+  setpgid(0, 0);
   if (chdir(order.directory) != 0) give_up(KeeperStep::directory);
   const int input = open(order.input, O_RDONLY | O_NOCTTY);
   if (input < 0) give_up(KeeperStep::input);

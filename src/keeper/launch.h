@@ -24,9 +24,9 @@ struct Launch {
   int failed_errno = 0;
 };
 
-// Starts the order's command in a session of its own, born in `cgroup` (-1: none), with standard
-// output and error going to `output`. Returns after execve has succeeded or failed; a process that
-// could not execute is reaped here.
+// Starts the order's command in a process group of its own, born in `cgroup` (-1: none), with
+// standard output and error going to `output`. Returns after execve has succeeded or failed; a
+// process that could not execute is reaped here.
 Launch launch_job(const OrderView& order, int cgroup, int output);
 
 }  // namespace reeve

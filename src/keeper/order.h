@@ -1,5 +1,5 @@
 #pragma once
-// What a keeper is told: the layout of the sealed memory file that it inherits, and the
+// What a keeper is told: the layout of an order, and the
 // descriptors and signals that it and its daemon agree on. Both come from one build and are
 // installed together; `order_version` refuses a mixture.
 
@@ -8,7 +8,7 @@
 namespace reeve {
 
 // Descriptors of a keeper, in this order, from its start.
-inline constexpr int order_fd = 3;
+inline constexpr int orders_fd = 3;   // the keeper's end of keeper/order_channel.h
 inline constexpr int journal_fd = 4;  // appended to
 inline constexpr int wake_fd = 5;     // a FIFO: a byte wakes the daemon, whichever it is by then
 inline constexpr int logs_fd = 6;     // directory in which the log is made, with the first output
@@ -16,12 +16,26 @@ inline constexpr int permits_fd = 7;  // the table of keeper/permit.h
 inline constexpr int cgroup_fd = 8;   // directory of the attempt's cgroup; closed without one
 inline constexpr int keeper_fds_end = 9;
 
-// Signals to a keeper carry a value (sigqueue). Real-time ones, so that none is merged or lost;
+// Signals to a keeper carry a Control (sigqueue). Real-time ones, so that none is merged or lost;
 // fixed numbers, since C libraries reserve different ones.
 inline constexpr int control_stop = 40;    // value: grace in ms. SIGTERM to all, then SIGKILL
 inline constexpr int control_signal = 41;  // value: a signal number, sent to all
 
-inline constexpr std::uint32_t order_version = 2;
+// A keeper that has gone on to another start takes no notice of what was meant for an earlier one.
+struct Control {
+  std::uint32_t start = 0;  // the lower half of the start's number
+  std::int32_t value = 0;
+
+  static Control of(std::uint64_t packed) {
+    return {static_cast<std::uint32_t>(packed >> 32),
+            static_cast<std::int32_t>(static_cast<std::uint32_t>(packed))};
+  }
+  [[nodiscard]] std::uint64_t packed() const {
+    return std::uint64_t{start} << 32 | static_cast<std::uint32_t>(value);
+  }
+};
+
+inline constexpr std::uint32_t order_version = 3;
 inline constexpr int limits_count = 16;  // RLIM_NLIMITS on Linux
 
 // Followed by the zero-terminated strings: log name, directory, stdin, argv…, environment….

@@ -1,5 +1,6 @@
 #include "keeper/order_view.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -17,40 +18,49 @@ OsResult<OrderView> OrderView::open(int fd) {
   void* mapping = mmap(nullptr, view.mapping_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
   if (mapping == MAP_FAILED) return os_failed("map the order");
   view.mapping_ = mapping;
-  view.header = static_cast<const OrderHeader*>(mapping);
-  if (view.header->version != order_version) return os_failed("understand the order", EPROTO);
+  if (auto read = view.read(static_cast<char*>(mapping), view.mapping_bytes_); !read)
+    return std::unexpected(read.error());
+  return view;
+}
 
-  char* at = static_cast<char*>(mapping) + sizeof(OrderHeader);
-  char* const end = static_cast<char*>(mapping) + view.mapping_bytes_;
+OsResult<OrderView> OrderView::over(char* order, std::size_t bytes) {
+  OrderView view;
+  if (auto read = view.read(order, bytes); !read) return std::unexpected(read.error());
+  return view;
+}
+
+OsResult<void> OrderView::read(char* order, std::size_t bytes) {
+  if (bytes < sizeof(OrderHeader)) return os_failed("read the order", EBADMSG);
+  header = reinterpret_cast<const OrderHeader*>(order);
+  if (header->version != order_version) return os_failed("understand the order", EPROTO);
+
+  char* at = order + sizeof(OrderHeader);
+  char* const end = order + bytes;
   const auto next = [&]() -> char* {
     char* const text = at;
     if (at < end) at += strnlen(at, static_cast<std::size_t>(end - at)) + 1;
     return at <= end && text < end ? text : nullptr;
   };
-  view.log_name = next();
-  view.directory = next();
-  view.input = next();
-  if (view.input == nullptr) return os_failed("read the order", EBADMSG);
+  log_name = next();
+  directory = next();
+  input = next();
+  if (input == nullptr) return os_failed("read the order", EBADMSG);
 
-  const std::size_t slots =
-      std::size_t{view.header->argument_count} + view.header->environment_count + 2;
+  const std::size_t slots = std::size_t{header->argument_count} + header->environment_count + 2;
   // Each string takes a byte at least.
-  if (slots > view.mapping_bytes_ + 2) return os_failed("read the order", EBADMSG);
-  view.pointers_bytes_ = slots * sizeof(char*);
-  void* pointers = mmap(nullptr, view.pointers_bytes_, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (pointers == MAP_FAILED) return os_failed("map the order");
-  view.pointers_ = pointers;
-  char** slot = static_cast<char**>(pointers);
-  view.arguments = slot;
-  for (std::uint32_t i = 0; i < view.header->argument_count; ++i)
+  if (slots > bytes + 2) return os_failed("read the order", EBADMSG);
+  pointers_ = static_cast<char**>(malloc(slots * sizeof(char*)));
+  if (pointers_ == nullptr) return os_failed("read the order", ENOMEM);
+  char** slot = pointers_;
+  arguments = slot;
+  for (std::uint32_t i = 0; i < header->argument_count; ++i)
     if ((*slot++ = next()) == nullptr) return os_failed("read the order", EBADMSG);
   *slot++ = nullptr;
-  view.environment = slot;
-  for (std::uint32_t i = 0; i < view.header->environment_count; ++i)
+  environment = slot;
+  for (std::uint32_t i = 0; i < header->environment_count; ++i)
     if ((*slot++ = next()) == nullptr) return os_failed("read the order", EBADMSG);
   *slot = nullptr;
-  return view;
+  return {};
 }
 
 OrderView::OrderView(OrderView&& other) noexcept
@@ -62,12 +72,11 @@ OrderView::OrderView(OrderView&& other) noexcept
       environment(other.environment),
       mapping_(std::exchange(other.mapping_, nullptr)),
       mapping_bytes_(other.mapping_bytes_),
-      pointers_(std::exchange(other.pointers_, nullptr)),
-      pointers_bytes_(other.pointers_bytes_) {}
+      pointers_(std::exchange(other.pointers_, nullptr)) {}
 
 OrderView::~OrderView() {
   if (mapping_ != nullptr) munmap(mapping_, mapping_bytes_);
-  if (pointers_ != nullptr) munmap(pointers_, pointers_bytes_);
+  free(pointers_);
 }
 
 }  // namespace reeve

@@ -10,11 +10,13 @@
 
 namespace reeve {
 
-// Maps the order and unmaps it when it goes, which the keeper does once the job runs: a large
-// environment does not stay in its memory.
+// A large order is mapped, and unmapped when the view goes, which is once the job runs: a large
+// environment does not stay in the keeper's memory.
 class OrderView {
  public:
   static OsResult<OrderView> open(int fd);
+  // `order` outlives the view, which does not change it.
+  static OsResult<OrderView> over(char* order, std::size_t bytes);
   OrderView(OrderView&& other) noexcept;
   OrderView& operator=(OrderView&&) = delete;
   OrderView(const OrderView&) = delete;
@@ -30,10 +32,10 @@ class OrderView {
 
  private:
   OrderView() = default;
+  OsResult<void> read(char* order, std::size_t bytes);
   void* mapping_ = nullptr;
   std::size_t mapping_bytes_ = 0;
-  void* pointers_ = nullptr;
-  std::size_t pointers_bytes_ = 0;
+  char** pointers_ = nullptr;
 };
 
 }  // namespace reeve

@@ -4,9 +4,9 @@
 // One table of 8-byte slots for all starts, slot = start number modulo the number of slots. A slot
 // holds (start << 2 | verdict); a slot that names another start says nothing about this one. It is
 // read and written only by whoever holds the fcntl lock on its bytes. A keeper takes that lock
-// first, then the permit, and keeps the lock for its life. So a daemon that gets the lock knows
-// that no keeper of the start lives, and what it then finds or writes is final; one that does not
-// get it is told by the kernel who holds it.
+// first, then the permit, and keeps the lock until it has written its END. So a daemon that gets
+// the lock knows that no keeper of the start is at work, and what it then finds or writes is final;
+// one that does not get it is told by the kernel who holds it.
 
 #include <cstdint>
 

@@ -33,13 +33,13 @@ namespace ended_field {
 inline constexpr std::size_t leftovers = 0, cgroup_spent = 1, log_bytes = 2, log_lost = 3,
                              gap_begin = 4, gap_end = 5, user_us = 6, system_us = 7,
                              max_rss_bytes = 8, max_rss_sampled = 9, read_bytes = 10,
-                             write_bytes = 11, count = 12;
+                             write_bytes = 11, is_idle = 12, count = 13;
 }
 
 struct Record {
   RecordKind kind = RecordKind::started;
   AttemptKey key;
-  std::array<std::int64_t, 12> numbers{};
+  std::array<std::int64_t, 13> numbers{};
 };
 
 // How many of the numbers a record of this kind has; 0 for what is no kind.

@@ -55,37 +55,30 @@ std::int64_t microseconds(const timeval& time) {
 
 }  // namespace
 
-Supervisor::Supervisor(const OrderHeader& header, const char* log_name, int cgroup)
+Supervisor::Supervisor(const OrderHeader& header, const char* log_name, int signals, int cgroup)
     : key_{{header.job}, header.attempt, header.start},
       grace_ms_(header.grace_ms),
       log_max_(header.log_max),
       log_name_(log_name),
       cgroup_(cgroup),
-      containment_(cgroup, true) {}
+      containment_(cgroup, true),
+      signals_(signals) {}
 
-void Supervisor::run(OrderView order) {
-  sigset_t all;
-  sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, nullptr);
-  sigset_t wanted;
-  sigemptyset(&wanted);
-  sigaddset(&wanted, SIGCHLD);
-  sigaddset(&wanted, control_stop);
-  sigaddset(&wanted, control_signal);
-  signals_.reset(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!win_permit()) return;
-  LogWriter writer(logs_fd, log_name_, log_max_);
-  writer_ = &writer;
-  if (begin(std::move(order))) loop();
-  write_ended();
-}
-
-bool Supervisor::win_permit() {
+bool Supervisor::run(OrderView order) {
   Permit permit(permits_fd, key_.start);
   // Held by a daemon that is just voiding it, or not to be had: either way the start is not ours.
   if (!permit.lock()) return false;
   const auto verdict = permit.decide(Verdict::taken);
-  return verdict && *verdict == Verdict::taken;
+  if (!verdict || *verdict != Verdict::taken) return false;
+  LogWriter writer(logs_fd, log_name_, log_max_);
+  writer_ = &writer;
+  if (begin(std::move(order))) {
+    loop();
+    is_unharmed_ = !stopped_ && leftovers_ == 0 && !containment_.is_cgroup_spent();
+  }
+  write_ended();
+  permit.unlock();
+  return is_unharmed_;
 }
 
 bool Supervisor::begin(OrderView order) {
@@ -125,12 +118,13 @@ void Supervisor::fail_launch(int step, int code) {
   record.numbers[exited_field::launch_errno] = code;
   record.numbers[exited_field::boottime_ms] = clock_ms(CLOCK_BOOTTIME);
   record.numbers[exited_field::utc_ms] = clock_ms(CLOCK_REALTIME);
-  append(record);
+  note(record);
+  write_notes();
 }
 
 void Supervisor::loop() {
   while (true) {
-    pollfd wanted[2] = {{signals_.get(), POLLIN, 0}, {pipe_.get(), POLLIN, 0}};
+    pollfd wanted[2] = {{signals_, POLLIN, 0}, {pipe_.get(), POLLIN, 0}};
     poll(wanted, pipe_ ? 2 : 1, wait_ms());
     if (wanted[1].revents != 0) drain_once();
     if (wanted[0].revents != 0) take_signals();
@@ -174,7 +168,7 @@ void Supervisor::drain_once() {
   if (drained == LogWriter::Drained::end) pipe_.reset();
   // A writer of many small pieces: let some more come in, and read them in one go.
   if (drained == LogWriter::Drained::little && now - last_read_ms_ <= limits::output_busy_ms) {
-    pollfd signals{signals_.get(), POLLIN, 0};
+    pollfd signals{signals_, POLLIN, 0};
     const timespec nap{0, limits::output_nap_ns};
     ppoll(&signals, 1, &nap, nullptr);
   }
@@ -183,12 +177,15 @@ void Supervisor::drain_once() {
 
 void Supervisor::take_signals() {
   signalfd_siginfo info{};
-  while (read(signals_.get(), &info, sizeof info) == sizeof info) {
+  while (read(signals_, &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGCHLD) continue;
+    const Control control = Control::of(info.ssi_ptr);
+    if (control.start != static_cast<std::uint32_t>(key_.start)) continue;
     if (info.ssi_signo == static_cast<unsigned>(control_stop)) {
-      stop(info.ssi_int);
-    } else if (info.ssi_signo == static_cast<unsigned>(control_signal)) {
+      stop(control.value);
+    } else {
       reap();
-      if (main_alive_) containment_.signal_all(info.ssi_int);
+      if (main_alive_) containment_.signal_all(control.value);
     }
   }
   reap();
@@ -197,10 +194,21 @@ void Supervisor::take_signals() {
 void Supervisor::reap() {
   while (true) {
     int status = 0;
-    const pid_t pid = waitpid(-1, &status, WNOHANG | __WALL);
+    rusage usage{};
+    const pid_t pid = wait4(-1, &status, WNOHANG | __WALL, &usage);
     if (pid <= 0) return;
+    count_usage(usage);
     if (pid == main_ && main_alive_) main_ended(status);
   }
+}
+
+// A child's usage includes that of the children it has waited for.
+void Supervisor::count_usage(const rusage& usage) {
+  user_us_ += microseconds(usage.ru_utime);
+  system_us_ += microseconds(usage.ru_stime);
+  max_rss_kib_ = std::max<std::int64_t>(max_rss_kib_, usage.ru_maxrss);
+  blocks_read_ += usage.ru_inblock;
+  blocks_written_ += usage.ru_oublock;
 }
 
 // Exits are collected first: a main process that has ended by itself keeps its own result.
@@ -224,7 +232,7 @@ void Supervisor::main_ended(int status) {
   record.numbers[exited_field::stopped] = stopped_ ? 1 : 0;
   record.numbers[exited_field::boottime_ms] = clock_ms(CLOCK_BOOTTIME);
   record.numbers[exited_field::utc_ms] = clock_ms(CLOCK_REALTIME);
-  append(record);
+  note(record);
   if (phase_ == Phase::running) {
     phase_ = Phase::leftovers;
     patience_until_ = now_ms() + limits::leftover_patience_ms;
@@ -245,6 +253,8 @@ void Supervisor::proceed() {
     is_empty_ = true;
     return;
   }
+  // An exit goes to the journal together with the end, or now, when that will take a while.
+  if (notes_length_ > 0) write_notes();
   if (phase_ == Phase::leftovers && now >= patience_until_) {
     leftovers_ = static_cast<int>(containment_.members().size());
     wake_daemon();  // it is `finishing` now, and that may take a while
@@ -264,7 +274,8 @@ void Supervisor::kill_all() {
   stuck_told_ = true;
   Record record{RecordKind::stuck, key_, {}};
   record.numbers[0] = static_cast<std::int64_t>(containment_.members().size());
-  append(record);
+  note(record);
+  write_notes();
   wake_daemon();
 }
 
@@ -274,12 +285,11 @@ void Supervisor::write_started() {
   record.numbers[started_field::main_pid] = main_;
   record.numbers[started_field::boottime_ms] = clock_ms(CLOCK_BOOTTIME);
   record.numbers[started_field::utc_ms] = clock_ms(CLOCK_REALTIME);
-  append(record);
+  note(record);
+  write_notes();
 }
 
 void Supervisor::write_ended() {
-  rusage usage{};
-  getrusage(RUSAGE_CHILDREN, &usage);
   const CpuTimes cgroup = has_cgroup_cpu_ ? cgroup_cpu(cgroup_) : CpuTimes{};
   Record record{RecordKind::ended, key_, {}};
   auto& n = record.numbers;
@@ -291,23 +301,26 @@ void Supervisor::write_ended() {
   n[ended_field::gap_end] = writer_->gap_end();
   // The kernel leaves children that were never waited for out of the first count, and the cgroup
   // those that had left it: the larger one is nearer to the truth.
-  n[ended_field::user_us] =
-      std::max(microseconds(usage.ru_utime), cgroup.user_us - cgroup_user_us_);
-  n[ended_field::system_us] =
-      std::max(microseconds(usage.ru_stime), cgroup.system_us - cgroup_system_us_);
-  n[ended_field::max_rss_bytes] = usage.ru_maxrss * 1024;
-  n[ended_field::read_bytes] = usage.ru_inblock * 512;
-  n[ended_field::write_bytes] = usage.ru_oublock * 512;
-  append(record);
+  n[ended_field::user_us] = std::max(user_us_, cgroup.user_us - cgroup_user_us_);
+  n[ended_field::system_us] = std::max(system_us_, cgroup.system_us - cgroup_system_us_);
+  n[ended_field::max_rss_bytes] = max_rss_kib_ * 1024;
+  n[ended_field::read_bytes] = blocks_read_ * 512;
+  n[ended_field::write_bytes] = blocks_written_ * 512;
+  n[ended_field::is_idle] = is_unharmed_ ? 1 : 0;
+  note(record);
+  write_notes();
   wake_daemon();  // sooner than our exit would: the next job starts while we go
 }
 
-void Supervisor::append(Record record) {
-  char line[record_bytes_max];
-  const std::size_t length = format_record(record, line);
+void Supervisor::note(const Record& record) {
+  notes_length_ += format_record(record, notes_ + notes_length_);
+}
+
+void Supervisor::write_notes() {
   // One write, so that lines of several keepers never mix. Space for it is reserved.
-  while (write(journal_fd, line, length) < 0 && errno == EINTR) {
+  while (write(journal_fd, notes_, notes_length_) < 0 && errno == EINTR) {
   }
+  notes_length_ = 0;
 }
 
 void Supervisor::wake_daemon() {

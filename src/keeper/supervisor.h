@@ -1,6 +1,7 @@
 #pragma once
 // The life of one attempt as its keeper sees it: permit, birth, output, signals, end.
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -15,12 +16,14 @@ namespace reeve {
 
 class Supervisor {
  public:
-  // Takes the descriptors of order.h. `cgroup` is -1 without one.
-  Supervisor(const OrderHeader& header, const char* log_name, int cgroup);
+  // Takes the descriptors of order.h. `signals` is a signalfd for SIGCHLD and the control signals,
+  // all of them blocked; `cgroup` is -1 without one.
+  Supervisor(const OrderHeader& header, const char* log_name, int signals, int cgroup);
 
   // Runs the attempt to its END record. Returns at once, without a trace, when the start was
-  // voided: somebody else holds the permit.
-  void run(OrderView order);
+  // voided: somebody else holds the permit. True: this process and its cgroup are as they were
+  // before, and the END has told that they wait for another order.
+  [[nodiscard]] bool run(OrderView order);
 
  private:
   enum class Phase {
@@ -30,9 +33,9 @@ class Supervisor {
     killing,
   };
 
-  bool win_permit();
   bool begin(OrderView order);
   void note_cgroup_cpu();
+  void count_usage(const rusage& usage);
   void fail_launch(int step, int code);
   void loop();
   int wait_ms() const;
@@ -45,7 +48,8 @@ class Supervisor {
   void kill_all();
   void write_started();
   void write_ended();
-  void append(Record record);
+  void note(const Record& record);
+  void write_notes();
   void wake_daemon();
 
   AttemptKey key_;
@@ -55,8 +59,11 @@ class Supervisor {
   int cgroup_;
   Containment containment_;
   Fd pipe_;
-  Fd signals_;
+  int signals_;
   LogWriter* writer_ = nullptr;
+  // Records that are not in the journal yet.
+  char notes_[2 * record_bytes_max];
+  std::size_t notes_length_ = 0;
   Phase phase_ = Phase::running;
   pid_t main_ = 0;
   bool main_alive_ = false;
@@ -64,12 +71,18 @@ class Supervisor {
   bool started_told_ = false;
   bool stuck_told_ = false;
   bool is_empty_ = false;
+  bool is_unharmed_ = false;
   std::int64_t main_started_ms_ = 0;
   std::int64_t patience_until_ = 0;
   std::int64_t kill_at_ = -1;  // no SIGKILL planned
   std::int64_t killing_since_ = 0;
   std::int64_t last_read_ms_ = 0;
   int leftovers_ = 0;
+  std::int64_t user_us_ = 0;
+  std::int64_t system_us_ = 0;
+  std::int64_t max_rss_kib_ = 0;
+  std::int64_t blocks_read_ = 0;
+  std::int64_t blocks_written_ = 0;
   bool has_cgroup_cpu_ = false;
   std::int64_t cgroup_user_us_ = 0;
   std::int64_t cgroup_system_us_ = 0;

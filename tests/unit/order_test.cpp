@@ -1,5 +1,6 @@
 // What a keeper is told, from the daemon's side to the keeper's.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -10,6 +11,7 @@
 #include <cstring>
 
 #include "engine/local/order_writer.h"
+#include "keeper/order_channel.h"
 #include "keeper/order_view.h"
 #include "support.h"
 
@@ -33,18 +35,11 @@ struct Written {
   LaunchContext context;
   std::vector<std::string> environment;
 
-  [[nodiscard]] Fd file() const {
-    const StartOrder order{{{7}, 2, 3}, spec, "", {}, "/staging"};
-    auto fd = write_order(order, context, environment, "7.2.3.log");
-    EXPECT_TRUE(fd);
-    return std::move(*fd);
-  }
   [[nodiscard]] std::string bytes() const {
-    const Fd fd = file();
-    std::string text(static_cast<std::size_t>(::lseek(fd.get(), 0, SEEK_END)), '\0');
-    EXPECT_EQ(::pread(fd.get(), text.data(), text.size(), 0), std::ssize(text));
-    return text;
+    const StartOrder order{{{7}, 2, 3}, spec, "", {}, "/staging"};
+    return write_order(order, context, environment, "7.2.3.log");
   }
+  [[nodiscard]] Fd file() const { return memory_file(bytes()); }
 };
 
 Written with_every_byte() {
@@ -116,10 +111,69 @@ TEST(Order, AThousandWordsArrive) {
   EXPECT_EQ(words(view->environment), written.environment);
 }
 
-TEST(Order, FileIsSealed) {
-  const Fd fd = Written{}.file();
-  EXPECT_EQ(::write(fd.get(), "x", 1), -1);
-  EXPECT_EQ(::ftruncate(fd.get(), 10), -1);
+struct Channel {
+  OrderChannel ends = std::move(*make_order_channel());
+  std::vector<char> buffer = std::vector<char>(small_order_bytes_max);
+
+  OsResult<ReceivedOrder> receive() { return receive_order(ends.keeper_end.get(), buffer.data()); }
+};
+
+TEST(OrderChannel, SmallOrderArrivesByteForByte) {
+  Channel channel;
+  std::string bytes = with_every_byte().bytes();
+  ASSERT_TRUE(send_order(channel.ends.daemon_end.get(), bytes));
+  const auto received = channel.receive();
+  ASSERT_TRUE(received);
+  EXPECT_FALSE(received->file);
+  EXPECT_EQ(std::string(channel.buffer.data(), received->bytes), bytes);
+  const auto view = OrderView::over(channel.buffer.data(), received->bytes);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(words(view->environment), with_every_byte().environment);
+}
+
+TEST(OrderChannel, LargeOrderArrivesInASealedFile) {
+  Channel channel;
+  Written written;
+  written.environment = {"LARGE=" + std::string(small_order_bytes_max, 'x')};
+  ASSERT_TRUE(send_order(channel.ends.daemon_end.get(), written.bytes()));
+  const auto received = channel.receive();
+  ASSERT_TRUE(received);
+  ASSERT_TRUE(received->file);
+  EXPECT_EQ(::write(received->file.get(), "x", 1), -1);
+  EXPECT_EQ(::ftruncate(received->file.get(), 10), -1);
+  const auto view = OrderView::open(received->file.get());
+  ASSERT_TRUE(view);
+  EXPECT_EQ(words(view->environment), written.environment);
+}
+
+TEST(OrderChannel, LargestSmallOrderArrives) {
+  Channel channel;
+  const std::string bytes(small_order_bytes_max, 'x');
+  ASSERT_TRUE(send_order(channel.ends.daemon_end.get(), bytes));
+  const auto received = channel.receive();
+  ASSERT_TRUE(received);
+  EXPECT_EQ(received->bytes, bytes.size());
+}
+
+TEST(OrderChannel, EachEndLearnsThatTheOtherIsGone) {
+  Channel channel;
+  channel.ends.daemon_end.reset();
+  const auto received = channel.receive();
+  ASSERT_TRUE(received);
+  EXPECT_TRUE(received->bytes == 0 && !received->file);
+
+  Channel other;
+  other.ends.keeper_end.reset();
+  const auto sent = send_order(other.ends.daemon_end.get(), "x");
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, EPIPE);
+}
+
+TEST(OrderChannel, ChannelThatIsNoneIsRefused) {
+  Channel channel;
+  const Fd null(::open("/dev/null", O_RDONLY));
+  EXPECT_FALSE(receive_order(null.get(), channel.buffer.data()));
+  EXPECT_FALSE(receive_order(-1, channel.buffer.data()));
 }
 
 TEST(Order, EachTruncationIsRefused) {

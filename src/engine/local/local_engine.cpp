@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,11 +16,12 @@
 
 #include "base/check.h"
 #include "base/checksum.h"
-#include "contain/birth.h"
+#include "base/limits.h"
 #include "contain/containment.h"
 #include "contain/exit_status.h"
 #include "contain/marked.h"
 #include "contain/process.h"
+#include "engine/local/keeper_start.h"
 #include "engine/local/order_writer.h"
 #include "keeper/order.h"
 
@@ -34,14 +34,14 @@ constexpr int adopt_rounds_max = 200;
 // Logs of a thousand jobs stand in one directory.
 constexpr std::int64_t logs_per_directory = 1000;
 
-// Starts a value-carrying signal (sigqueue) through a pidfd, or by pid for our unreaped children.
-void queue_signal(int pidfd, pid_t child, int number, int value) {
+// Sends a signal with a value (sigqueue) through a pidfd, or by pid to our unreaped children.
+void queue_signal(int pidfd, pid_t child, int number, Control control) {
   siginfo_t info{};
   info.si_signo = number;
   info.si_code = SI_QUEUE;
   info.si_pid = getpid();
   info.si_uid = getuid();
-  info.si_value.sival_int = value;
+  info.si_value.sival_ptr = reinterpret_cast<void*>(control.packed());
   if (pidfd >= 0)
     syscall(SYS_pidfd_send_signal, pidfd, number, &info, 0);
   else
@@ -90,35 +90,13 @@ bool has_exited(int pidfd) {
   return ::poll(&wanted, 1, 0) == 1;
 }
 
-struct KeeperLaunch {
-  const char* program;
-  const char* title;
-  std::array<int, keeper_fds_end - order_fd> descriptors;  // -1: none
-};
-
-// Runs in the child, on the daemon's memory: system calls only.
-[[noreturn, gnu::noinline]] void become_keeper(const KeeperLaunch& launch, volatile int& failure) {
-  setsid();
-  const int null = open("/dev/null", O_RDWR);
-  for (int fd = 0; fd < 3; ++fd) dup2(null, fd);
-  // The daemon's own stand at 10 and above: none of them is overwritten before it is copied.
-  for (std::size_t i = 0; i < launch.descriptors.size(); ++i)
-    if (launch.descriptors[i] >= 0) dup2(launch.descriptors[i], order_fd + static_cast<int>(i));
-  signal(SIGPIPE, SIG_DFL);  // what the daemon ignores the job must not
-  static char name[] = "reeve-keeper";
-  char* const arguments[] = {name, const_cast<char*>(launch.title), nullptr};
-  char* const environment[] = {nullptr};
-  execve(launch.program, arguments, environment);
-  failure = errno;
-  _exit(127);
-}
-
 }  // namespace
 
 LocalEngine::LocalEngine(LocalEngineSettings settings, Journal journal)
     : settings_(std::move(settings)), journal_(std::move(journal)) {}
 
 LocalEngine::~LocalEngine() {
+  keepers_.let_go(Time{INT64_MAX}, pool_);
   if (pool_) pool_->close();
 }
 
@@ -187,33 +165,6 @@ OsResult<int> LocalEngine::logs_directory(JobId job) {
   return logs_.get();
 }
 
-// As vfork and execve. posix_spawn would ask for the limit on descriptors for each of them and look
-// at every signal, a hundred system calls for each job.
-OsResult<pid_t> LocalEngine::spawn(const Fd& order, int logs, int journal, int cgroup,
-                                   const std::string& title) {
-  const KeeperLaunch launch{
-      settings_.keeper_program.c_str(),
-      title.c_str(),
-      {order.get(), journal, wake_write_.get(), logs, permits_.get(), cgroup}};
-  // Blocked from its first instruction: a stop that comes early waits instead of killing it. And
-  // ours must not run on the memory that the child borrows.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  volatile int failure = 0;
-  clone_args arguments = vfork_arguments(-1);
-  const auto pid = static_cast<pid_t>(reeve_clone3(&arguments, sizeof arguments));
-  if (pid == 0) become_keeper(launch, failure);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) return os_failed("start a keeper", -pid);
-  if (failure != 0) {
-    waitpid(pid, nullptr, 0);
-    return os_failed("start a keeper", failure);
-  }
-  return pid;
-}
-
 std::expected<fact::Launched, OsError> LocalEngine::start(const StartOrder& order) {
   if (order.context != context_text_) {
     auto context = context_from_text(order.context);
@@ -224,52 +175,64 @@ std::expected<fact::Launched, OsError> LocalEngine::start(const StartOrder& orde
   // A start 65,536 numbers earlier still runs and holds our slot: the next number has another one.
   if (Permit(permits_.get(), order.key.start).holder() != 0)
     return os_failed("get a permit", EAGAIN);
-  const auto logs = logs_directory(order.key.job);
-  if (!logs) return std::unexpected(logs.error());
   const auto environment = job_environment(order, context_, mark_of(order.key));
-  const auto sealed = write_order(order, context_, environment, log_name(order.key));
-  if (!sealed) return std::unexpected(sealed.error());
+  const std::string written = write_order(order, context_, environment, log_name(order.key));
   Run run;
-  Fd cgroup;
-  if (pool_) {
-    const auto name = pool_->acquire();
-    if (!name) return os_failed("make a cgroup");
-    run.cgroup = *name;
-    cgroup = pool_->open(run.cgroup);
-    if (!cgroup) {
-      const int code = errno;
-      pool_->release(run.cgroup, false);
-      return os_failed("open a cgroup", code);
-    }
-  }
-  const int journal = journal_.use_newest();
-  run.generation = journal_.newest();
-  const auto pid = spawn(*sealed, *logs, journal, cgroup.get(),
-                         fmt::format("{}.{}", order.key.job.value, order.key.attempt));
-  if (!pid) {
-    if (!run.cgroup.empty()) pool_->release(run.cgroup, false);
-    journal_.release(run.generation);
-    return std::unexpected(pid.error());
-  }
-  run.keeper = *pid;
-  child_keepers_[*pid] = order.key;
+  if (auto handed = hand_over(written, order.key.job, run); !handed)
+    return std::unexpected(handed.error());
+  child_keepers_[run.keeper] = order.key;
   fact::Launched launched = describe(order.key);
   launched.cgroup = run.cgroup;
   runs_[order.key] = std::move(run);
   return launched;
 }
 
-void LocalEngine::send(const Run& run, int signal, int value) {
+// Gives the order to an idle keeper or to a new one, and fills in what the run has of it.
+OsResult<void> LocalEngine::hand_over(const std::string& order, JobId job, Run& run) {
+  const auto logs = logs_directory(job);
+  if (!logs) return std::unexpected(logs.error());
+  const int journal = journal_.use_newest();
+  run.generation = journal_.newest();
+  run.logs_bucket = logs_bucket_;
+  if (auto idle = keepers_.reuse(order, run.generation, run.logs_bucket, pool_)) {
+    run.keeper = idle->pid;
+    run.orders = std::move(idle->orders);
+    run.cgroup = std::move(idle->cgroup);
+    return {};
+  }
+  const auto give_up = [&](OsError error) -> OsResult<void> {
+    if (!run.cgroup.empty()) pool_->release(run.cgroup, false);
+    journal_.release(run.generation);
+    return std::unexpected(error);
+  };
+  Fd cgroup;
+  if (pool_) {
+    const auto name = pool_->acquire();
+    if (!name) return give_up({errno, "make a cgroup"});
+    run.cgroup = *name;
+    cgroup = pool_->open(run.cgroup);
+    if (!cgroup) return give_up({errno, "open a cgroup"});
+  }
+  auto started = start_keeper(settings_.keeper_program, order,
+                              {journal, wake_write_.get(), *logs, permits_.get(), cgroup.get()});
+  if (!started) return give_up(started.error());
+  run.keeper = started->pid;
+  run.orders = std::move(started->orders);
+  return {};
+}
+
+void LocalEngine::send(const AttemptKey& key, const Run& run, int signal, int value) {
   if (run.keeper_gone || run.end_seen) return;
   if (run.is_child || run.keeper_pidfd)
-    queue_signal(run.keeper_pidfd.get(), run.keeper, signal, value);
+    queue_signal(run.keeper_pidfd.get(), run.keeper, signal,
+                 {static_cast<std::uint32_t>(key.start), value});
 }
 
 void LocalEngine::stop(const AttemptKey& key, Duration grace) {
   const auto found = runs_.find(key);
   if (found == runs_.end()) return;
   found->second.stop_asked = true;
-  send(found->second, control_stop,
+  send(key, found->second, control_stop,
        static_cast<int>(std::min<std::int64_t>(grace.count(), INT32_MAX)));
 }
 
@@ -277,7 +240,7 @@ Result<void> LocalEngine::signal(const AttemptKey& key, int signal) {
   const auto found = runs_.find(key);
   if (found == runs_.end() || found->second.keeper_gone)
     return failed(ErrorCode::conflict, fmt::format("job {} is not running", key.job.value));
-  send(found->second, control_signal, signal);
+  send(key, found->second, control_signal, signal);
   return {};
 }
 
@@ -294,11 +257,10 @@ std::vector<Observed> LocalEngine::observe() {
     }
   std::vector<Observed> out;
   for (const Journal::Read& read : journal_.read()) take(read, out);
-  for (const AttemptKey& key : std::exchange(fresh_, {}))
-    if (const auto run = runs_.find(key); run != runs_.end() && !run->second.exit_seen)
-      hold_main(run->second);
+  hold_mains();
   look_after_dead_keepers(out);
   sweep_unclaimed();
+  keepers_.let_go(queue_time(boottime_ms()) - limits::keeper_idle_max, pool_);
   return out;
 }
 
@@ -311,7 +273,7 @@ void LocalEngine::take(const Journal::Read& read, std::vector<Observed>& out) {
     case RecordKind::started:
       if (run != nullptr) {
         run->main = static_cast<pid_t>(n[started_field::main_pid]);
-        fresh_.push_back(record.key);
+        fresh_.push_back({record.key, n[started_field::boottime_ms]});
       }
       out.push_back({record.key, fact::Started{n[started_field::main_pid],
                                                queue_time(n[started_field::boottime_ms]),
@@ -327,6 +289,7 @@ void LocalEngine::take(const Journal::Read& read, std::vector<Observed>& out) {
       if (run != nullptr) {
         run->end_seen = true;
         run->spent = n[ended_field::cgroup_spent] != 0;
+        run->keeper_idle = n[ended_field::is_idle] != 0;
       }
       out.push_back({record.key, ended_of(record, !read.is_of_this_boot)});
       return;
@@ -337,7 +300,16 @@ void LocalEngine::take(const Journal::Read& read, std::vector<Observed>& out) {
 }
 
 // Lets the kernel keep the status of a job's main process for us, should its keeper be killed. Only
-// for jobs that are still running when we hear of them.
+// for jobs that live long enough for their keeper to wake us: most others are over by now.
+void LocalEngine::hold_mains() {
+  const std::int64_t now = boottime_ms();
+  while (!fresh_.empty() && now - fresh_.front().since_ms >= limits::started_wake_ms) {
+    const auto run = runs_.find(fresh_.front().key);
+    if (run != runs_.end() && !run->second.exit_seen) hold_main(run->second);
+    fresh_.pop_front();
+  }
+}
+
 void LocalEngine::hold_main(Run& run) {
   if (!run.is_child) find_cgroup(run);
   run.main_pidfd.reset(open_pidfd(run.main));
@@ -448,6 +420,7 @@ bool LocalEngine::kill_strays() {
 
 std::optional<Duration> LocalEngine::poll_again_in() const {
   std::optional<Duration> wait;
+  if (!keepers_.empty()) wait = limits::keeper_idle_max;
   for (const AttemptKey& key : gone_) {
     const auto found = runs_.find(key);
     if (found == runs_.end() || found->second.end_seen) continue;
@@ -544,7 +517,11 @@ void LocalEngine::forget(const AttemptKey& key) {
   const auto found = runs_.find(key);
   if (found == runs_.end()) return;
   Run& run = found->second;
-  if (!run.cgroup.empty()) pool_->release(run.cgroup, run.spent);
+  if (run.keeper_idle && run.orders && !run.keeper_gone)
+    keepers_.put({run.keeper, std::move(run.orders), std::move(run.cgroup), run.generation,
+                  run.logs_bucket, queue_time(boottime_ms())});
+  else if (!run.cgroup.empty())
+    pool_->release(run.cgroup, run.spent);
   if (run.is_child) journal_.release(run.generation);
   runs_.erase(found);
   if (std::ranges::none_of(runs_, [](const auto& item) { return !item.second.is_child; }))

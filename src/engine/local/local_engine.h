@@ -5,6 +5,7 @@
 // becomes its child, and must keep descriptors 3 to 9 occupied: keepers get their own there.
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "core/launch_context.h"
 #include "engine/engine.h"
 #include "engine/local/cgroup_pool.h"
+#include "engine/local/idle_keepers.h"
 #include "engine/local/journal.h"
 #include "keeper/permit.h"
 
@@ -53,7 +55,7 @@ class LocalEngine : public Engine {
   // Call after SIGCHLD: reaps keepers, and what killed keepers left. True when `observe` should be
   // called: a keeper is gone whose END has not been seen.
   bool reap();
-  // Something is being swept: call `observe` again after this time.
+  // Something is being swept, or keepers wait in vain: call `observe` again after this time.
   [[nodiscard]] std::optional<Duration> poll_again_in() const;
   // Called with a pidfd for each adopted keeper, which is not our child: call `observe` when it is
   // readable. The descriptor is not owned by the callee.
@@ -69,28 +71,37 @@ class LocalEngine : public Engine {
   struct Run {
     pid_t keeper = 0;
     bool is_child = true;
+    Fd orders;        // our end of its channel; none of adopted ones
     Fd keeper_pidfd;  // for adopted ones
     Fd main_pidfd;    // tells the exit status where the kernel can
     pid_t main = 0;
-    std::int64_t generation = 0;
-    std::string cgroup;  // its name in the pool; empty: none
+    std::int64_t generation = 0;    // of the journal that it writes
+    std::int64_t logs_bucket = -1;  // of the directory in which it makes logs
+    std::string cgroup;             // its name in the pool; empty: none
     bool keeper_gone = false;
     bool exit_seen = false;
     bool end_seen = false;
+    bool keeper_idle = false;  // after its END it waits for another order
     bool spent = false;
     bool stop_asked = false;
     std::optional<int> reaped_status;  // of the main process, after its keeper died
     Time sweeping_since{-1};
   };
 
+  // A start that was heard of.
+  struct Fresh {
+    AttemptKey key;
+    std::int64_t since_ms;  // since the machine's boot
+  };
+
   LocalEngine(LocalEngineSettings settings, Journal journal);
   Result<void> prepare();
   [[nodiscard]] std::string log_name(const AttemptKey& key) const;
   OsResult<int> logs_directory(JobId job);
-  OsResult<pid_t> spawn(const Fd& order, int logs, int journal, int cgroup,
-                        const std::string& title);
-  void send(const Run& run, int signal, int value);
+  OsResult<void> hand_over(const std::string& order, JobId job, Run& run);
+  void send(const AttemptKey& key, const Run& run, int signal, int value);
   void take(const Journal::Read& read, std::vector<Observed>& out);
+  void hold_mains();
   void hold_main(Run& run);
   void look_after_dead_keepers(std::vector<Observed>& out);
   bool sweep(const AttemptKey& key, Run& run);
@@ -116,10 +127,11 @@ class LocalEngine : public Engine {
   std::string tag_;
   std::map<AttemptKey, Run> runs_;
   std::unordered_map<pid_t, AttemptKey> child_keepers_;
+  IdleKeepers keepers_;
   bool may_sweep_unclaimed_ = false;
-  std::vector<AttemptKey> fresh_;  // started records of the present reading
-  std::set<AttemptKey> gone_;      // keepers that have exited, to be looked after
-  std::string context_text_;       // the last context, and what it says
+  std::deque<Fresh> fresh_;    // those whose main process is not held yet
+  std::set<AttemptKey> gone_;  // keepers that have exited, to be looked after
+  std::string context_text_;   // the last context, and what it says
   LaunchContext context_;
 };
 

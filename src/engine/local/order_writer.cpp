@@ -1,9 +1,6 @@
 #include "engine/local/order_writer.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <map>
@@ -69,8 +66,8 @@ std::vector<std::string> job_environment(const StartOrder& order, const LaunchCo
   return environment;
 }
 
-OsResult<Fd> write_order(const StartOrder& order, const LaunchContext& context,
-                         const std::vector<std::string>& environment, const std::string& log_name) {
+std::string write_order(const StartOrder& order, const LaunchContext& context,
+                        const std::vector<std::string>& environment, const std::string& log_name) {
   OrderHeader header{};
   header.version = order_version;
   header.argument_count = static_cast<std::uint32_t>(order.spec.command.size());
@@ -91,17 +88,7 @@ OsResult<Fd> write_order(const StartOrder& order, const LaunchContext& context,
   for (const std::string& variable : environment) append_string(bytes, variable);
   header.strings_bytes = bytes.size() - sizeof header;
   std::memcpy(bytes.data(), &header, sizeof header);
-
-  Fd order_file(memfd_create("reeve-order", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!order_file) return os_failed("make the keeper's order");
-  std::size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t wrote = ::write(order_file.get(), bytes.data() + written, bytes.size() - written);
-    if (wrote <= 0) return os_failed("write the keeper's order");
-    written += static_cast<std::size_t>(wrote);
-  }
-  fcntl(order_file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-  return order_file;
+  return bytes;
 }
 
 }  // namespace reeve

@@ -1,11 +1,9 @@
 #pragma once
-// From a start order to the sealed memory file that a keeper inherits (keeper/order.h).
+// From a start order to what a keeper is told (keeper/order.h).
 
 #include <string>
 #include <vector>
 
-#include "base/fd.h"
-#include "base/os.h"
 #include "core/launch_context.h"
 #include "engine/engine.h"
 
@@ -17,9 +15,8 @@ namespace reeve {
                                                        const LaunchContext& context,
                                                        const std::string& mark);
 
-// A sealed memory file.
-[[nodiscard]] OsResult<Fd> write_order(const StartOrder& order, const LaunchContext& context,
-                                       const std::vector<std::string>& environment,
-                                       const std::string& log_name);
+[[nodiscard]] std::string write_order(const StartOrder& order, const LaunchContext& context,
+                                      const std::vector<std::string>& environment,
+                                      const std::string& log_name);
 
 }  // namespace reeve
