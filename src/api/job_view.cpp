@@ -74,7 +74,16 @@ json::object job_to_json(const Job& job) {
   out["gpus"] = job.spec.demand.gpus;
   out["gpu_devices"] = encode_json(attempt.placement.gpus);
   out["counters"] = encode_json(job.spec.demand.counters);
+  out["cpu_numbers"] = encode_json(attempt.placement.cpus);
   out["lock"] = text_or_null(job.spec.demand.lock);
+  out["group"] = text_or_null(job.spec.group);
+  out["tags"] = encode_json(job.spec.tags);
+  out["isolated"] = job.spec.isolate;
+  out["memory_limit_bytes"] = attempt.placement.memory_limit;
+  out["memory_limit_by"] = text_or_null(attempt.placement.memory_by);
+  out["memory_peak_bytes"] = attempt.usage.memory_peak;
+  out["oom_kills"] = attempt.usage.oom_kills;
+  out["pausing"] = attempt.pause_wanted && job.state == JobState::running;
   out["time_limit_ms"] = encode_json(job.spec.time_limit);
   out["retries"] = job.spec.retry.retries;
   out["idempotency_key"] = text_or_null(job.spec.idempotency_key);

@@ -21,6 +21,9 @@ struct SubmitJobs {
 struct ListJobs {
   std::vector<std::string> states;
   std::string name;
+  std::string group;
+  std::vector<std::string> tags;
+  std::int64_t since_ms = 0;  // submitted at this time (UTC) or later
   std::optional<std::int64_t> before;
   std::int64_t limit = 50;
 };
@@ -32,6 +35,18 @@ struct JobIds {
 struct CancelJobs {
   std::vector<std::int64_t> ids;
   std::optional<std::int64_t> grace_ms;
+};
+
+// Without a context: in the recorded environment.
+struct RetryJobs {
+  std::vector<std::int64_t> ids;
+  std::optional<std::string> context;
+};
+
+// `spec` as core/spec_json.h reads it.
+struct EditJob {
+  std::int64_t id = 0;
+  json::value spec;
 };
 
 struct SignalJobs {
@@ -57,6 +72,8 @@ struct SelectJobs {
   bool unfinished = false;
   std::vector<std::string> states;
   std::string name;
+  std::string group;
+  std::vector<std::string> tags;
 };
 
 struct StopDaemon {
@@ -66,13 +83,15 @@ struct StopDaemon {
 struct Nothing {};
 
 BOOST_DESCRIBE_STRUCT(SubmitJobs, (), (context, jobs))
-BOOST_DESCRIBE_STRUCT(ListJobs, (), (states, name, before, limit))
+BOOST_DESCRIBE_STRUCT(ListJobs, (), (states, name, group, tags, since_ms, before, limit))
+BOOST_DESCRIBE_STRUCT(RetryJobs, (), (ids, context))
+BOOST_DESCRIBE_STRUCT(EditJob, (), (id, spec))
 BOOST_DESCRIBE_STRUCT(JobIds, (), (ids))
 BOOST_DESCRIBE_STRUCT(CancelJobs, (), (ids, grace_ms))
 BOOST_DESCRIBE_STRUCT(SignalJobs, (), (ids, signal))
 BOOST_DESCRIBE_STRUCT(WatchJob, (), (id, seen))
 BOOST_DESCRIBE_STRUCT(ListEvents, (), (after, job, limit))
-BOOST_DESCRIBE_STRUCT(SelectJobs, (), (last, all, unfinished, states, name))
+BOOST_DESCRIBE_STRUCT(SelectJobs, (), (last, all, unfinished, states, name, group, tags))
 BOOST_DESCRIBE_STRUCT(StopDaemon, (), (cancel_jobs))
 BOOST_DESCRIBE_STRUCT(Nothing, (), ())
 

@@ -26,4 +26,16 @@ inline constexpr std::int64_t leftover_patience_ms = 200;
 // SIGKILL for so long without an end: something hangs in the kernel, and the daemon is told.
 inline constexpr std::int64_t kill_stuck_ms = 2000;
 
+// How often a keeper looks at the memory of its job: first, at most, while it changes, and where it
+// enforces a limit itself.
+inline constexpr int memory_look_first_ms = 100;
+inline constexpr std::int64_t memory_look_seldom_ms = 60'000;
+inline constexpr std::int64_t memory_look_often_ms = 1000;
+inline constexpr std::int64_t memory_look_limited_ms = 200;
+// Between two rounds of freezing, until nobody of a tree runs; and between those after the first
+// `freeze_fast_ms`, when some process does not stop because it waits in the kernel.
+inline constexpr std::int64_t freeze_round_ms = 1;
+inline constexpr std::int64_t freeze_fast_ms = 50;
+inline constexpr std::int64_t freeze_slow_ms = 50;
+
 }  // namespace reeve::limits

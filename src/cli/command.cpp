@@ -45,7 +45,13 @@ void add_selector(CLI::App& command, Selector& selector) {
   command.add_flag("--all", selector.all, "every job that the command can apply to");
   command.add_option("-l,--filter", selector.filters, "jobs in a state: state=failed")
       ->type_name("KEY=VALUE");
-  command.add_option("-n,--named", selector.name, "jobs with this name")->type_name("NAME");
+  command.add_option("-n,--named", selector.name, "jobs with this name, or pattern (train*)")
+      ->type_name("NAME");
+  command.add_option("-g,--group", selector.group, "jobs of this group")->type_name("NAME");
+  command.add_option("--tag", selector.tags, "jobs with this tag (may be repeated)")
+      ->type_name("NAME")
+      ->type_size(1)
+      ->allow_extra_args(false);
 }
 
 Result<std::vector<std::int64_t>> resolve(Client& client, const Selector& selector, Scope scope) {
@@ -69,7 +75,7 @@ Result<std::vector<std::int64_t>> resolve(Client& client, const Selector& select
     if (!first || !last || *first < 1 || *last < *first || *last - *first > 1'000'000)
       return failed(ErrorCode::invalid,
                     fmt::format("`{}` selects no jobs; use an id (12), a range (12-15), `last`, "
-                                "--all, -l state=STATE or -n NAME",
+                                "--all, -l state=STATE, -n NAME, -g GROUP or --tag TAG",
                                 printable(word)));
     for (std::int64_t id = *first; id <= *last; ++id) ids.push_back(id);
   }
@@ -81,16 +87,21 @@ Result<std::vector<std::int64_t>> resolve(Client& client, const Selector& select
       return failed(ErrorCode::invalid, "a filter is state=STATE, for example -l state=failed");
     states.emplace_back(filter.substr(6));
   }
-  if (selector.all || !states.empty() || !selector.name.empty()) {
+  json::array tags;
+  for (const std::string& tag : selector.tags) tags.emplace_back(tag);
+  if (selector.all || !states.empty() || !selector.name.empty() || !selector.group.empty() ||
+      !tags.empty()) {
     auto selected = select({{"all", selector.all},
                             {"unfinished", unfinished_only && states.empty()},
                             {"states", std::move(states)},
-                            {"name", selector.name}});
+                            {"name", selector.name},
+                            {"group", selector.group},
+                            {"tags", std::move(tags)}});
     if (!selected) return std::unexpected(selected.error());
   } else if (selector.words.empty()) {
     return failed(ErrorCode::invalid,
-                  "which jobs? Give ids (12), ranges (12-15), `last`, --all, -l state=STATE or "
-                  "-n NAME");
+                  "which jobs? Give ids (12), ranges (12-15), `last`, --all, -l state=STATE, "
+                  "-n NAME, -g GROUP or --tag TAG");
   }
   std::set<std::int64_t> seen;
   std::erase_if(ids, [&](std::int64_t id) { return !seen.insert(id).second; });

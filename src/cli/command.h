@@ -32,6 +32,8 @@ struct Selector {
   bool all = false;                  // with `unfinished_only`: all that have not ended
   std::vector<std::string> filters;  // "state=failed"
   std::string name;
+  std::string group;
+  std::vector<std::string> tags;
 };
 
 // Adds the selector's arguments to a command.

@@ -1,4 +1,4 @@
-// cancel (kill), signal, hold, release, rm
+// cancel (kill), signal, hold, release, pause, resume, retry, edit, rm
 
 #include <fmt/format.h>
 
@@ -6,9 +6,12 @@
 #include <optional>
 
 #include "base/time.h"
+#include "cli/capture.h"
 #include "cli/command.h"
 #include "cli/follow.h"
+#include "cli/submit_options.h"
 #include "cli/terminal.h"
+#include "core/spec_json.h"
 
 namespace reeve::cli {
 namespace {
@@ -19,6 +22,8 @@ struct ControlCommand {
   std::string signal;
   bool no_wait = false;
   bool as_json = false;
+  bool same = false;
+  GivenOptions given;
 };
 
 // Sends one operation for all selected jobs and tells about those that refused. Gives the ids of
@@ -52,6 +57,53 @@ void run_simple(const ControlCommand& options, const char* op, json::object args
   bool any_refused = false;
   const auto taken = apply(*client, options, op, std::move(args), scope, any_refused);
   if (!taken) return finish(fail(taken.error()));
+  finish(any_refused ? exit_codes::refused : 0);
+}
+
+// Waits until each job has left `seen`, its state when it was asked: then it is frozen, or goes on,
+// or has ended.
+void run_pause(const ControlCommand& options, const char* op, const char* seen, Scope scope) {
+  auto client = connect();
+  if (!client) return finish(fail(client.error()));
+  bool any_refused = false;
+  const auto taken = apply(*client, options, op, {}, scope, any_refused);
+  if (!taken) return finish(fail(taken.error()));
+  for (const std::int64_t id : options.no_wait ? std::vector<std::int64_t>{} : *taken) {
+    const auto reply = client->call("watchJob", {{"id", id}, {"seen", seen}});
+    if (!reply) return finish(fail(reply.error()));
+  }
+  finish(any_refused ? exit_codes::refused : 0);
+}
+
+void run_retry(const ControlCommand& options) {
+  json::object args;
+  if (!options.same) args["context"] = capture_context();
+  run_simple(options, "retryJobs", std::move(args), Scope::any);
+}
+
+void run_edit(const ControlCommand& options) {
+  if (options.given.values.empty())
+    return finish(fail(
+        {ErrorCode::invalid, "what is to be changed? For example: reeve edit 12 --priority high"}));
+  auto client = connect();
+  if (!client) return finish(fail(client.error()));
+  const auto ids = resolve(*client, options.selector, Scope::unfinished);
+  if (!ids) return finish(fail(ids.error()));
+  bool any_refused = false;
+  for (const std::int64_t id : *ids) {
+    const auto specs = client->call("getSpecifications", {{"ids", to_array({id})}});
+    if (!specs) return finish(fail(specs.error()));
+    auto spec = spec_from_json(specs->at("specs").as_array().at(0));
+    if (!spec) return finish(fail(spec.error()));
+    const auto edited = edit_spec(std::move(*spec), options.given);
+    if (!edited) return finish(fail(edited.error()));
+    const auto reply = client->call("editJob", {{"id", id}, {"spec", spec_to_json(*edited)}});
+    if (!reply) return finish(fail(reply.error()));
+    const json::object& result = reply->at("results").as_array().at(0).as_object();
+    if (flag_of(result, "ok")) continue;
+    say(text_of(result, "message"));
+    any_refused = true;
+  }
   finish(any_refused ? exit_codes::refused : 0);
 }
 
@@ -112,6 +164,33 @@ void add_control_commands(CLI::App& app) {
   };
   add_plain("hold", "keep queued jobs from starting", "holdJobs", Scope::unfinished);
   add_plain("release", "let held jobs start", "releaseJobs", Scope::unfinished);
+  const auto add_pause = [&app](const char* name, const char* help, const char* op,
+                                const char* seen) {
+    const auto options = std::make_shared<ControlCommand>();
+    CLI::App* command = app.add_subcommand(name, help);
+    add_selector(*command, options->selector);
+    command->add_flag("--no-wait", options->no_wait, "return as soon as the wish is on disk");
+    command->callback([options, op, seen] { run_pause(*options, op, seen, Scope::unfinished); });
+  };
+  add_pause("pause", "freeze running jobs with all their processes", "pauseJobs", "running");
+  add_pause("resume", "let paused jobs go on", "resumeJobs", "paused");
+
+  const auto retried = std::make_shared<ControlCommand>();
+  CLI::App* retry = app.add_subcommand(
+      "retry", "run ended jobs again, as a further attempt, with the environment of this shell");
+  add_selector(*retry, retried->selector);
+  retry->add_flag("--same", retried->same, "with the environment that was recorded at submission");
+  retry->callback([retried] { run_retry(*retried); });
+
+  const auto edited = std::make_shared<ControlCommand>();
+  CLI::App* edit = app.add_subcommand(
+      "edit", "change jobs that wait; of running ones limits, priority, retries, group and tags");
+  edit->add_option("jobs", edited->selector.words, "ids (12), ranges (12-15), or `last`")
+      ->type_name("JOB...")
+      ->required();
+  add_submit_options(*edit, edited->given);
+  edit->callback([edited] { run_edit(*edited); });
+
   add_plain("rm", "forget ended jobs and delete their logs; their results stay", "deleteJobs",
             Scope::any);
 }

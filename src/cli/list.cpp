@@ -20,6 +20,9 @@ struct ListCommand {
   bool as_json = false;
   std::vector<std::string> states;
   std::string name;
+  std::string group;
+  std::vector<std::string> tags;
+  std::string since;
   std::int64_t limit = 0;  // 0: not given
 };
 
@@ -82,15 +85,28 @@ void run_list(const ListCommand& options) {
   if (!client) return finish(fail(client.error()));
   json::array states;
   for (const std::string& state : options.states) states.emplace_back(state);
+  json::array tags;
+  for (const std::string& tag : options.tags) tags.emplace_back(tag);
+  std::int64_t since = 0;
+  if (!options.since.empty()) {
+    const auto ago = parse_duration(options.since);
+    if (!ago)
+      return finish(fail({ErrorCode::invalid, "--since: expected a duration such as 2h or 7-0"}));
+    since = utc_now().ms - ago->count();
+  }
   // In pages, so that no message grows beyond its bound.
   std::int64_t left = options.limit > 0 ? options.limit : options.all ? INT64_MAX : rows_shown;
   json::array jobs;
   json::value before = nullptr;
   while (left > 0) {
     const std::int64_t page = std::min(left, page_rows);
-    const auto reply = client->call(
-        "listJobs",
-        {{"states", states}, {"name", options.name}, {"limit", page}, {"before", before}});
+    const auto reply = client->call("listJobs", {{"states", states},
+                                                 {"name", options.name},
+                                                 {"group", options.group},
+                                                 {"tags", tags},
+                                                 {"since_ms", since},
+                                                 {"limit", page},
+                                                 {"before", before}});
     if (!reply) return finish(fail(reply.error()));
     const json::array& rows = reply->at("jobs").as_array();
     jobs.insert(jobs.end(), rows.begin(), rows.end());
@@ -247,7 +263,15 @@ void add_list_commands(CLI::App& app) {
       ->type_name("STATE")
       ->type_size(1)
       ->allow_extra_args(false);
-  ls->add_option("-n,--named", list->name, "only jobs with this name")->type_name("NAME");
+  ls->add_option("-n,--named", list->name, "only jobs with this name, or pattern (train*)")
+      ->type_name("NAME");
+  ls->add_option("-g,--group", list->group, "only jobs of this group")->type_name("NAME");
+  ls->add_option("--tag", list->tags, "only jobs with this tag (may be repeated)")
+      ->type_name("NAME")
+      ->type_size(1)
+      ->allow_extra_args(false);
+  ls->add_option("--since", list->since, "only jobs submitted in this time, such as 2h")
+      ->type_name("DURATION");
   ls->add_option("--limit", list->limit, "at most so many (default 50)")
       ->type_name("N")
       ->check(CLI::PositiveNumber);

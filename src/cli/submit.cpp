@@ -1,8 +1,6 @@
 // run, submit (add)
 
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -10,11 +8,11 @@
 #include <memory>
 
 #include "base/text.h"
+#include "cli/capture.h"
 #include "cli/command.h"
 #include "cli/follow.h"
 #include "cli/submit_options.h"
 #include "cli/terminal.h"
-#include "core/launch_context.h"
 #include "core/spec_json.h"
 
 namespace reeve::cli {
@@ -26,22 +24,6 @@ struct SubmitCommand {
   bool raw = false;
   bool as_json = false;
 };
-
-// What the job inherits from this process.
-LaunchContext capture_context() {
-  LaunchContext context;
-  for (char** variable = environ; *variable != nullptr; ++variable)
-    context.environment.emplace_back(*variable);
-  context.umask = ::umask(0);
-  ::umask(static_cast<mode_t>(context.umask));
-  for (int resource = 0; resource < RLIM_NLIMITS; ++resource) {
-    rlimit limit{};
-    ::getrlimit(static_cast<__rlimit_resource>(resource), &limit);
-    context.limits.push_back(
-        {static_cast<std::int64_t>(limit.rlim_cur), static_cast<std::int64_t>(limit.rlim_max)});
-  }
-  return context;
-}
 
 Result<std::vector<JobSpec>> read_batch(const std::string& file, const GivenOptions& given) {
   std::ifstream opened;
@@ -78,8 +60,8 @@ Result<std::vector<JobSpec>> read_batch(const std::string& file, const GivenOpti
 Result<std::vector<std::int64_t>> submit(Client& client, const std::vector<JobSpec>& specs) {
   json::array jobs;
   for (const JobSpec& spec : specs) jobs.push_back(spec_to_json(spec));
-  const auto reply = client.call(
-      "submitJobs", {{"context", to_text(capture_context())}, {"jobs", std::move(jobs)}});
+  const auto reply =
+      client.call("submitJobs", {{"context", capture_context()}, {"jobs", std::move(jobs)}});
   if (!reply) return std::unexpected(reply.error());
   std::vector<std::int64_t> ids;
   for (const json::value& id : reply->at("ids").as_array()) ids.push_back(id.as_int64());

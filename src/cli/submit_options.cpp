@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "core/retry.h"
 
 namespace reeve::cli {
 namespace {
@@ -99,6 +100,32 @@ Result<void> set_containment(JobSpec& spec, const std::string& value) {
   return {};
 }
 
+Result<void> set_when_preempted(JobSpec& spec, const std::string& value) {
+  if (value == "pause")
+    spec.when_preempted = WhenPreempted::pause;
+  else if (value == "requeue")
+    spec.when_preempted = WhenPreempted::requeue;
+  else if (value == "never")
+    spec.when_preempted = WhenPreempted::never;
+  else
+    return expected("pause, requeue or never", value);
+  return {};
+}
+
+// "oom,75": words with commas between them. Without a number of retries there are as many as usual.
+Result<void> add_retry_rules(JobSpec& spec, const std::string& value) {
+  for (std::size_t at = 0; at <= value.size();) {
+    const std::size_t comma = std::min(value.find(',', at), value.size());
+    const std::string rule = value.substr(at, comma - at);
+    if (!is_retry_rule(rule))
+      return expected("any, oom, timeout, signal, launch, a signal, an exit code or 64-78", rule);
+    spec.retry.on.push_back(rule);
+    at = comma + 1;
+  }
+  if (spec.retry.retries == 0) spec.retry.retries = limits::retries_default;
+  return {};
+}
+
 Result<void> add_counter(JobSpec& spec, const std::string& value) {
   const auto equals = value.find('=');
   const auto amount = equals == std::string::npos ? std::optional<std::int64_t>(1)
@@ -186,8 +213,15 @@ Result<JobSpec> with_given(const GivenOptions& given) {
 
 std::string SubmitOption::long_name() const {
   const std::string_view all(flags);
-  const auto dashes = all.find("--");
-  return std::string(all.substr(dashes + 2));
+  const auto from = all.find("--") + 2;
+  return std::string(all.substr(from, all.find(',', from) - from));
+}
+
+bool SubmitOption::is_named(std::string_view name) const {
+  const std::string_view all(flags);
+  for (auto at = all.find("--"); at != std::string_view::npos; at = all.find("--", at + 2))
+    if (all.substr(at + 2, all.find(',', at) - at - 2) == name) return true;
+  return false;
 }
 
 const std::vector<SubmitOption>& submit_options() {
@@ -195,9 +229,12 @@ const std::vector<SubmitOption>& submit_options() {
       {"-J,--name", "NAME", "name of the job and of its results (default: the program's)", false,
        text(&JobSpec::name)},
       {"-p,--priority", "PRIORITY", "low, normal, high or critical", false, set_priority},
-      {"-c,--cpus", "N", "CPUs that it needs (default 1)", false,
-       count([](JobSpec& s, std::int32_t n) { s.demand.cpus = n; })},
-      {"--mem", "SIZE", "memory that it needs, such as 4GB", false,
+      {"-c,--cpus", "N", "CPUs that it needs, and runs on (default: counted as 1, runs on all)",
+       false, count([](JobSpec& s, std::int32_t n) {
+         s.demand.cpus = n;
+         s.pin_cpus = n > 0;
+       })},
+      {"-m,--mem,--memory", "SIZE", "memory that it needs and may use, such as 4GB", false,
        size([](JobSpec& s, std::int64_t n) { s.demand.memory = n; })},
       {"-G,--gpus", "N", "GPUs that it needs", false,
        count([](JobSpec& s, std::int32_t n) { s.demand.gpus = n; })},
@@ -219,8 +256,29 @@ const std::vector<SubmitOption>& submit_options() {
        duration([](JobSpec& s, Duration d) { s.grace = d; })},
       {"--retry", "N", "further attempts after a failure (default 0)", false,
        count([](JobSpec& s, std::int32_t n) { s.retry.retries = n; })},
+      {"--retry-on", "WHAT,…",
+       "retry only after these: any, oom, timeout, signal, launch, SIGSEGV, 75, 64-78", true,
+       add_retry_rules},
+      {"--retry-delay", "DURATION", "wait before the first retry, doubled each time (default 5s)",
+       false, duration([](JobSpec& s, Duration d) { s.retry.delay = d; })},
       {"--retry-on-lost", "", "run again when nobody knows how it ended: it may run twice", false,
        turn_on([](JobSpec& s) { s.retry.on_lost = true; })},
+      {"--checkpoint", "", "give it REEVE_CHECKPOINT_DIR, which outlives the attempt", false,
+       turn_on([](JobSpec& s) { s.checkpoint = true; })},
+      {"-g,--group", "NAME", "group that it belongs to; groups share the machine fairly", false,
+       text(&JobSpec::group)},
+      {"--tag", "NAME", "a word by which to find it again", true,
+       [](JobSpec& s, const std::string& v) -> Result<void> {
+         s.tags.push_back(v);
+         return {};
+       }},
+      {"--max-workers", "N", "workers that libraries in it may start (default: its CPUs, or 4)",
+       false, count([](JobSpec& s, std::int32_t n) { s.max_workers = n; })},
+      {"--isolate", "", "run it in a PID namespace: it can neither see nor signal others", false,
+       turn_on([](JobSpec& s) { s.isolate = true; })},
+      {"--preempt", "", "may take the place of running jobs with a lower priority", false,
+       turn_on([](JobSpec& s) { s.preempt = true; })},
+      {"--when-preempted", "WHAT", "pause (default), requeue, or never", false, set_when_preempted},
       {"--env", "NAME=VALUE", "set a variable for the job", true, add_variable},
       {"--secret", "NAME", "never show the value of this variable", true, add_secret},
       {"-D,--directory", "DIR", "directory to run in (default: this one)", false,
@@ -272,6 +330,18 @@ Result<JobSpec> make_spec(const GivenOptions& given, std::vector<std::string> co
   return spec;
 }
 
+Result<JobSpec> edit_spec(JobSpec spec, const GivenOptions& given) {
+  for (const auto& [option, value] : given.values) {
+    // What may be given several times is given anew as a whole.
+    if (option->is_named("tag")) spec.tags.clear();
+    if (option->is_named("retry-on")) spec.retry.on.clear();
+  }
+  for (const auto& [option, value] : given.values)
+    if (auto applied = option->apply(spec, value); !applied)
+      return failed(applied.error(), "--" + option->long_name());
+  return spec;
+}
+
 Result<JobSpec> make_spec_from_line(const GivenOptions& given, const json::object& line) {
   auto spec = with_given(given);
   if (!spec) return spec;
@@ -288,7 +358,7 @@ Result<JobSpec> make_spec_from_line(const GivenOptions& given, const json::objec
     }
     const SubmitOption* found = nullptr;
     for (const SubmitOption& option : submit_options())
-      if (option.long_name() == name) found = &option;
+      if (option.is_named(name)) found = &option;
     if (found == nullptr) return detail::unknown_word("`" + name + "`", name, known);
     if (auto applied = apply_json(*found, value, *spec); !applied)
       return std::unexpected(applied.error());

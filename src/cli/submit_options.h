@@ -22,6 +22,8 @@ struct SubmitOption {
   std::function<Result<void>(JobSpec&, const std::string&)> apply;
 
   [[nodiscard]] std::string long_name() const;
+  // Whether it is this option's long name, or another one that it goes by.
+  [[nodiscard]] bool is_named(std::string_view name) const;
 };
 
 [[nodiscard]] const std::vector<SubmitOption>& submit_options();
@@ -40,6 +42,8 @@ void add_submit_options(CLI::App& command, GivenOptions& given);
 
 // One line of a batch file: {"command": ["…"], "name": "…", …}. What it does not say is taken from
 // the command line.
+// The specification with these options in place of what it had.
+[[nodiscard]] Result<JobSpec> edit_spec(JobSpec spec, const GivenOptions& given);
 [[nodiscard]] Result<JobSpec> make_spec_from_line(const GivenOptions& given,
                                                   const boost::json::object& line);
 

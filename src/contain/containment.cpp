@@ -20,6 +20,12 @@ namespace {
 // Descriptors open at a time while signalling: far below the usual limit of 1,024.
 constexpr std::size_t chunk = 256;
 
+// Stopped by a signal or a tracer, or a zombie.
+bool is_stopped(pid_t pid) {
+  const auto stat = read_stat(pid);
+  return !stat || strchr("TtZX", stat->state) != nullptr;
+}
+
 bool contains(const std::vector<pid_t>& sorted, pid_t pid) {
   return std::binary_search(sorted.begin(), sorted.end(), pid);
 }
@@ -36,6 +42,7 @@ std::vector<pid_t> Containment::cgroup_members() const {
   while (fscanf(stream, "%d", &pid) == 1)
     if (pid > 0) pids.push_back(pid);  // 0: outside of our pid namespace
   fclose(stream);
+  std::sort(pids.begin(), pids.end());
   return pids;
 }
 
@@ -66,6 +73,37 @@ int Containment::signal_all(int signal) const {
       if (contains(second, pid) && send_signal(pidfd.get(), signal)) ++sent;
   }
   return sent;
+}
+
+void Containment::freeze_round(bool frozen) const {
+  if (cgroup_ >= 0) {
+    const Fd file(openat(cgroup_, "cgroup.freeze", O_WRONLY | O_CLOEXEC));
+    if (file) (void)!write(file.get(), frozen ? "1" : "0", 1);
+  }
+  if (!frozen) {
+    signal_all(SIGCONT);
+    return;
+  }
+  const std::vector<pid_t> inside = cgroup_members();
+  // Descendants that are in no cgroup of ours.
+  for (const pid_t pid : members())
+    if (!contains(inside, pid) && !is_stopped(pid)) {
+      const Fd pidfd(open_pidfd(pid));
+      if (pidfd && contains(members(), pid)) (void)send_signal(pidfd.get(), SIGSTOP);
+    }
+}
+
+bool Containment::is_frozen() const {
+  const std::vector<pid_t> inside = cgroup_members();
+  if (!inside.empty()) {
+    char text[256];
+    if (read_small_file_at(cgroup_, "cgroup.events", text, sizeof text) <= 0 ||
+        strstr(text, "frozen 1") == nullptr)
+      return false;
+  }
+  for (const pid_t pid : members())
+    if (!contains(inside, pid) && !is_stopped(pid)) return false;
+  return true;
 }
 
 void Containment::kill_round() {

@@ -26,6 +26,12 @@ class Containment {
   // Sends `signal` to every member, each proven to be one through a pidfd. Returns how many.
   int signal_all(int signal) const;
 
+  // Freezes or thaws every member: by cgroup.freeze where there is a cgroup, and with SIGSTOP what
+  // is not in it. One round; frozen processes run no more instructions, also not on SIGTERM.
+  void freeze_round(bool frozen) const;
+  // Nobody of them runs any more.
+  [[nodiscard]] bool is_frozen() const;
+
   // One round of killing: cgroup.kill, then SIGKILL to each listed pid (cgroup.kill alone misses a
   // process whose main thread has exited, seen on Linux 6.1 and 6.18), then to the children. The
   // caller reaps, and repeats until `is_empty`.

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "core/retry.h"
 
 namespace reeve {
 namespace {
@@ -27,6 +28,10 @@ std::string_view step_words(LaunchStep step) {
       return "its directory can't be entered";
     case LaunchStep::input:
       return "its input can't be opened";
+    case LaunchStep::isolation:
+      return "a namespace of its own could not be made";
+    case LaunchStep::memory:
+      return "it could not be put under its memory limit";
     default:
       return "the command can't be executed";
   }
@@ -91,6 +96,20 @@ std::optional<std::string> find_name_fault(const std::string& name) {
     return "the name starts with a dot; it becomes the name of a directory";
   if (has_control_character(name)) return "the name has a control character in it";
   if (valid_utf8(name) != name) return "the name is not valid UTF-8";
+  return std::nullopt;
+}
+
+std::optional<std::string> find_tags_fault(const JobSpec& spec) {
+  if (spec.tags.size() > limits::tags_max)
+    return fmt::format("a job has at most {} tags", limits::tags_max);
+  std::vector<std::string> words = spec.tags;
+  if (!spec.group.empty()) words.push_back(spec.group);
+  for (const std::string& word : words)
+    if (word.empty() || word.size() > limits::tag_bytes_max || has_control_character(word) ||
+        valid_utf8(word) != word)
+      return fmt::format(
+          "a group's or tag's name has 1 to {} bytes of UTF-8 and no control characters",
+          limits::tag_bytes_max);
   return std::nullopt;
 }
 
@@ -161,6 +180,16 @@ std::optional<std::string> find_fault(const JobSpec& spec) {
     return fmt::format("an idempotency key has at most {} bytes", limits::key_bytes_max);
   if (spec.retry.retries < 0 || spec.retry.retries > limits::retries_max)
     return fmt::format("retry takes 0 to {}", limits::retries_max);
+  for (const std::string& rule : spec.retry.on)
+    if (!is_retry_rule(rule))
+      return fmt::format(
+          "`{}` is no reason for a retry: use any, oom, timeout, signal, launch, a signal such as "
+          "SIGSEGV, an exit code, or a range of them such as 64-78",
+          printable(rule));
+  if (spec.retry.delay < Duration(0) || spec.retry.delay > std::chrono::hours(24))
+    return "the delay before a retry is 0 to 24 hours";
+  if (auto fault = find_tags_fault(spec)) return fault;
+  if (spec.max_workers < 0) return "the number of workers can't be negative";
   if (spec.grace < Duration(0) || spec.grace > std::chrono::hours(24))
     return "the grace period is 0 to 24 hours";
   if (spec.time_limit && *spec.time_limit <= Duration(0)) return "the time limit must be above 0";

@@ -28,12 +28,18 @@ enum class OnBusy : std::uint8_t { wait, reject };
 enum class Staging : std::uint8_t { keep, discard };
 enum class ContainmentWish : std::uint8_t { any, strict };
 
+enum class WhenPreempted : std::uint8_t { pause, requeue, never };
+
 struct RetryPolicy {
   std::int32_t retries = 0;  // attempts after the first
   bool on_lost = false;      // the job says that it may run twice
+  // What is worth a retry, see core/retry.h; empty: any failure and a time limit.
+  std::vector<std::string> on;
+  Duration delay = limits::retry_delay_default;  // before the first; doubled for each further one
+  bool operator==(const RetryPolicy&) const = default;
 };
 
-// What a user asked for. It never changes after submission.
+// What a user asked for. Only an edit changes it.
 struct JobSpec {
   std::string name;
   std::vector<std::string> command;
@@ -53,6 +59,15 @@ struct JobSpec {
   std::map<std::string, std::string> environment;  // added to the submitter's
   std::vector<std::string> secrets;  // names of variables whose values are never shown
   std::string idempotency_key;       // empty: none
+  std::string group;                 // empty: none; groups share the machine fairly
+  std::vector<std::string> tags;
+  bool isolate = false;          // run in a PID namespace of its own
+  bool pin_cpus = false;         // CPUs were asked for by number: it runs on as many, and no more
+  std::int32_t max_workers = 0;  // told to libraries that start workers; 0: the default
+  bool checkpoint = false;       // give it a directory that outlives the attempt
+  bool preempt = false;          // may take the place of jobs with a lower priority
+  WhenPreempted when_preempted = WhenPreempted::pause;
+  bool operator==(const JobSpec&) const = default;
 };
 
 enum class ExitKind : std::uint8_t { exited, signalled, launch_error };
@@ -67,6 +82,8 @@ enum class LaunchStep : std::uint8_t {
   directory,  // steps of the new process
   input,
   exec,
+  isolation,
+  memory,  // entering the cgroup that limits it
 };
 
 struct ExitStatus {
@@ -85,6 +102,10 @@ struct Usage {
   bool max_rss_sampled = false;  // a sum over the tree, seen in samples; else the largest process
   std::int64_t read_bytes = 0;
   std::int64_t write_bytes = 0;
+  std::int64_t oom_kills = 0;          // processes that the kernel killed at the memory limit
+  bool over_memory = false;            // seen over its limit in a sample, and ended for it
+  std::int64_t memory_peak = 0;        // by the kernel's count for its cgroup; 0: not counted
+  std::int64_t machine_oom_kills = 0;  // on the whole machine while it ran, when it was killed
 };
 
 struct LogSummary {
@@ -99,6 +120,9 @@ struct Placement {
   std::string containment;  // "cgroup" or "subreaper"
   std::string cgroup;       // name in the pool; empty without one
   std::vector<int> gpus;    // indices of the devices
+  std::vector<int> cpus;    // that it may run on; empty: all
+  std::int64_t memory_limit = 0;
+  std::string memory_by;  // what enforces the limit: "cgroup" or "samples"; empty without one
 };
 
 enum class StopCause : std::uint8_t {
@@ -122,6 +146,9 @@ struct Attempt {
   Reason reason = Reason::none;
   StopCause stop = StopCause::none;
   Duration stop_grace{0};
+  bool pause_wanted = false;  // by a user; `paused` only when all processes are frozen
+  Time paused_since;
+  Duration paused_for{0};  // without the present pause
   std::optional<ExitStatus> exit;
   Usage usage;
   LogSummary log_summary;
@@ -149,7 +176,21 @@ struct Job {
   UtcTime ended_at;  // of the job: also set when it was cancelled before any attempt
   Reason reason = Reason::none;
   std::string error;
-  Attempt attempt;  // the current or the last one
+  std::int32_t retries_from = 0;  // attempts before the last retry by hand: the policy starts anew
+  std::int64_t grown_memory = 0;  // what a retry asks for after it ran out of memory; 0: as before
+  Attempt attempt;                // the current or the last one
+
+  // Whether its attempts share a directory: there may be more than one.
+  [[nodiscard]] bool keeps_checkpoints() const {
+    return spec.checkpoint || spec.retry.retries > 0 || spec.retry.on_lost || attempt.number > 1 ||
+           spec.when_preempted == WhenPreempted::requeue;
+  }
+  // What the next attempt needs.
+  [[nodiscard]] Demand demand() const {
+    Demand demand = spec.demand;
+    if (grown_memory > 0) demand.memory = grown_memory;
+    return demand;
+  }
 
   [[nodiscard]] AttemptKey key() const { return {id, attempt.number, attempt.start}; }
 };

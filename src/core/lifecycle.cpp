@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "core/retry.h"
 #include "core/run_directory.h"
 
@@ -58,6 +59,75 @@ class Transition {
     return done();
   }
 
+  Outcome operator()(const fact::Pause& pause) {
+    if (attempt().pause_wanted && is_active(job().state)) return refuse("it is paused already");
+    if (job().state == JobState::queued)
+      return refuse("it has not started; `reeve hold` keeps it from starting");
+    if (job().state != JobState::running) return refuse("only a running job can be paused");
+    attempt().pause_wanted = true;
+    note("pausing", pause.actor, "");
+    step_.effects.emplace_back(effect::Freeze{true});
+    return done();
+  }
+
+  Outcome operator()(const fact::Resume& resume) {
+    const bool is_pausing = job().state == JobState::running && attempt().pause_wanted;
+    if (job().state != JobState::paused && !is_pausing) return refuse("it is not paused");
+    attempt().pause_wanted = false;
+    note("resuming", resume.actor, "");
+    step_.effects.emplace_back(effect::Freeze{false});
+    return done();
+  }
+
+  Outcome operator()(const fact::Paused& paused) {
+    if (paused.is_paused) {
+      // A resume may have been asked for meanwhile; its own confirmation follows.
+      if (job().state != JobState::running) return refuse("it is not running");
+      attempt().paused_since = paused.at;
+      attempt().state = JobState::paused;
+      move_to(JobState::paused, "keeper", "all its processes are frozen");
+    } else {
+      if (job().state != JobState::paused) return refuse("it is not paused");
+      attempt().paused_for += paused.at - attempt().paused_since;
+      attempt().paused_since = {};
+      attempt().state = JobState::running;
+      move_to(JobState::running, "keeper", "its processes go on");
+    }
+    return done();
+  }
+
+  Outcome operator()(const fact::Retry& retry) {
+    if (!is_terminal(job().state)) return refuse("it has not ended");
+    job().retries_from = attempt().number;
+    job().grown_memory = 0;
+    job().reason = Reason::none;
+    job().error.clear();
+    job().ended_at = {};
+    enqueue(retry.actor, fmt::format("attempt {}", attempt().number + 1));
+    return done();
+  }
+
+  Outcome operator()(const fact::Edit& edit) {
+    if (is_terminal(job().state)) return refuse("it has ended");
+    if (is_active(job().state)) {
+      JobSpec allowed = job().spec;
+      allowed.priority = edit.spec.priority;
+      allowed.time_limit = edit.spec.time_limit;
+      allowed.grace = edit.spec.grace;
+      allowed.retry = edit.spec.retry;
+      allowed.group = edit.spec.group;
+      allowed.tags = edit.spec.tags;
+      if (allowed != edit.spec)
+        return refuse(
+            "it is running: only its time limit, grace, retries, priority, group and tags can be "
+            "changed");
+    }
+    job().spec = edit.spec;
+    if (job().state == JobState::queued) attempt().intent = false;  // made for the old demand
+    note("edited", edit.actor, "");
+    return done();
+  }
+
   Outcome operator()(const fact::Intend& intend) {
     if (job().state != JobState::queued) return refuse("it is not queued");
     if (attempt().intent) return refuse("its start is committed already");
@@ -69,7 +139,12 @@ class Transition {
     }
     attempt().start = intend.start;
     attempt().intent = true;
+    // What an earlier start of the attempt was told is not true of this one, which is not launched.
+    attempt().log.clear();
+    attempt().placement = {};
     attempt().placement.gpus = intend.gpus;
+    attempt().placement.cpus = intend.cpus;
+    attempt().placement.memory_limit = job().demand().memory;
     return done();
   }
 
@@ -88,6 +163,7 @@ class Transition {
     attempt().placement.cgroup = launched.cgroup;
     attempt().staging = launched.staging;
     attempt().log = launched.log;
+    attempt().placement.memory_by = launched.memory_by;
     return done();
   }
 
@@ -275,14 +351,41 @@ class Transition {
     } else if (exit.stopped && was_over_limit()) {
       close(JobState::timeout, Reason::wall_limit, "keeper",
             "it ran longer than its time limit of " + to_text(*job().spec.time_limit));
+    } else if (!is_success() && ran_out_of_memory()) {
+      if (attempt().placement.memory_limit > 0)
+        job().grown_memory = attempt().placement.memory_limit / 2 * 3;
+      close(JobState::failed, Reason::out_of_memory, "keeper", out_of_memory_words());
     } else if (exit.kind == ExitKind::signalled || exit.code != 0) {
       close(JobState::failed, exit.kind == ExitKind::signalled ? Reason::signal : Reason::exit_code,
-            "keeper", words);
+            "keeper", words + suspicion());
     } else if (has_results) {
       choose_publish_target();
     } else {
       close(JobState::completed, Reason::none, "keeper", "");
     }
+  }
+
+  bool ran_out_of_memory() { return attempt().usage.over_memory || attempt().usage.oom_kills > 0; }
+
+  std::string out_of_memory_words() {
+    const Usage& usage = attempt().usage;
+    const std::string limit = size_text(attempt().placement.memory_limit);
+    if (usage.over_memory)
+      return fmt::format("out of memory: it used {}, more than its limit of {}, and was ended",
+                         size_text(usage.max_rss_bytes), limit);
+    return fmt::format(
+        "out of memory: the kernel killed {} of its processes at its limit of {} ({})",
+        usage.oom_kills, limit, describe(*attempt().exit, job().spec));
+  }
+
+  // What may stand behind a SIGKILL that was not ours; nobody can know.
+  std::string suspicion() {
+    const std::int64_t kills = attempt().usage.machine_oom_kills;
+    if (kills <= 0) return "";
+    return fmt::format(
+        "; perhaps for want of memory: the kernel killed {} processes on this machine for that "
+        "while it ran",
+        kills);
   }
 
   // Keeps in mind that nobody wants it any more.

@@ -32,12 +32,28 @@ struct Cancel {
   std::string actor;
   std::optional<Duration> grace;  // without: the job's own
 };
+struct Pause {
+  std::string actor;
+};
+struct Resume {
+  std::string actor;
+};
+// A job that has ended is to run again.
+struct Retry {
+  std::string actor;
+};
+// Another specification, already checked. A job that is active takes no other demands or command.
+struct Edit {
+  std::string actor;
+  JobSpec spec;
+};
 // The time of a held job has come.
 struct Due {};
 // The scheduler wants its start committed; a keeper may be started afterwards.
 struct Intend {
   std::int64_t start = 0;  // never used before
   std::vector<int> gpus;
+  std::vector<int> cpus;
 };
 // The scheduler starts it now. Its resources are taken, its start is committed.
 struct Launch {};
@@ -47,6 +63,7 @@ struct Launched {
   std::string cgroup;
   std::string staging;
   std::string log;
+  std::string memory_by;  // what enforces its memory limit; empty without one
 };
 // The daemon could not even start a keeper; the command has not run.
 struct LaunchFailed {
@@ -81,6 +98,11 @@ struct KillStuck {
   std::int32_t processes = 0;
 };
 struct TimeLimit {};
+// The keeper has frozen all processes, or let them go on.
+struct Paused {
+  bool is_paused = true;
+  Time at;
+};
 // The results are in place, in this directory.
 struct Published {
   std::string directory;
@@ -103,9 +125,10 @@ struct KeeperGone {
 }  // namespace fact
 
 using Fact =
-    std::variant<fact::Hold, fact::Release, fact::Cancel, fact::Due, fact::Intend, fact::Launch,
-                 fact::Launched, fact::LaunchFailed, fact::Withdraw, fact::Started, fact::Exited,
-                 fact::Ended, fact::KillStuck, fact::TimeLimit, fact::Published, fact::PublishClash,
+    std::variant<fact::Hold, fact::Release, fact::Cancel, fact::Pause, fact::Resume, fact::Retry,
+                 fact::Edit, fact::Paused, fact::Due, fact::Intend, fact::Launch, fact::Launched,
+                 fact::LaunchFailed, fact::Withdraw, fact::Started, fact::Exited, fact::Ended,
+                 fact::KillStuck, fact::TimeLimit, fact::Published, fact::PublishClash,
                  fact::PublishFailed, fact::KeeperGone>;
 
 // --- Effects: what must be done after the commit ------------------------------------------------
@@ -118,6 +141,10 @@ struct Start {};
 struct Stop {
   Duration grace{0};
 };
+// Ask the keeper to freeze the tree, or to let it go on.
+struct Freeze {
+  bool wanted = true;
+};
 // Move the staging directory to `Attempt::publish_target`.
 struct Publish {};
 // The attempt published nothing: keep or delete what it staged.
@@ -125,7 +152,8 @@ struct SetAside {};
 
 }  // namespace effect
 
-using Effect = std::variant<effect::Start, effect::Stop, effect::Publish, effect::SetAside>;
+using Effect =
+    std::variant<effect::Start, effect::Stop, effect::Freeze, effect::Publish, effect::SetAside>;
 
 // One line of the job's history.
 struct Event {

@@ -42,6 +42,12 @@ inline constexpr Duration commit_hold{2};
 inline constexpr Duration commit_hold_busy{8};
 // Attempts that a retry policy may ask for.
 inline constexpr int retries_max = 100;
+inline constexpr int retries_default = 3;  // where only `--retry-on` is given
+inline constexpr Duration retry_delay_default{5000};
+inline constexpr std::size_t tags_max = 32;
+inline constexpr std::size_t tag_bytes_max = 100;
+// Workers that a job may start where it asks for no CPUs in particular.
+inline constexpr int workers_default = 4;
 inline constexpr std::int64_t log_bytes_default = 1LL << 30;
 inline constexpr std::int64_t log_bytes_min = 64 << 10;
 inline constexpr Duration grace_default{2000};

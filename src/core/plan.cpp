@@ -1,5 +1,7 @@
 #include "core/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <queue>
 
@@ -91,6 +93,36 @@ WaitingJobs::Choice WaitingJobs::choose(const Resources& resources, Time now, st
     push(*head.demand, own, *head.line, std::next(head.at));
   }
   return choice;
+}
+
+std::vector<std::string> WaitingJobs::explain(JobId id, Time now) const {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return {};
+  const Entry& own = found->second;
+  const int priority = effective_priority(own.priority, own.queued_at, now);
+  std::size_t ahead = 0;
+  std::optional<JobId> first;
+  Time first_since;
+  int first_priority = -1;
+  for (const auto& [other, entry] : entries_) {
+    const int theirs = effective_priority(entry.priority, entry.queued_at, now);
+    const bool is_before = theirs != priority                 ? theirs > priority
+                           : entry.queued_at != own.queued_at ? entry.queued_at < own.queued_at
+                                                              : other < id;
+    if (!is_before) continue;
+    ++ahead;
+    const bool is_first = theirs != first_priority         ? theirs > first_priority
+                          : entry.queued_at != first_since ? entry.queued_at < first_since
+                                                           : other < *first;
+    if (first && !is_first) continue;
+    first = other;
+    first_priority = theirs;
+    first_since = entry.queued_at;
+  }
+  if (!first) return {};
+  return {fmt::format(
+      "{} {} before it; job {} is the first of them, and what it waits for is kept free for it",
+      ahead, ahead == 1 ? "job waits" : "jobs wait", first->value)};
 }
 
 }  // namespace reeve

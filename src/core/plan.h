@@ -32,6 +32,10 @@ class WaitingJobs {
   // The first waiting job that wants this lock.
   [[nodiscard]] std::optional<JobId> first_with_lock(const std::string& lock) const;
 
+  // What stands between the job and its turn, a sentence each: those before it in its line, and
+  // who is first of all.
+  [[nodiscard]] std::vector<std::string> explain(JobId id, Time now) const;
+
   struct Choice {
     std::vector<JobId> start;  // these fit now, in order
     std::vector<JobId> ahead;  // these would come next if something became free

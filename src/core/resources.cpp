@@ -2,10 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "base/check.h"
 #include "base/text.h"
 
 namespace reeve {
+namespace {
+
+constexpr int holders_named_max = 5;
+
+}  // namespace
 
 std::optional<std::string> Resources::find_impossible(const Demand& demand) const {
   if (demand.cpus > capacity_.cpus)
@@ -31,20 +39,27 @@ std::optional<std::string> Resources::find_impossible(const Demand& demand) cons
   return std::nullopt;
 }
 
-std::vector<int> Resources::take(JobId job, const Demand& demand) {
-  std::vector<int> gpus;
-  for (int device = 0; std::ssize(gpus) < demand.gpus; ++device) {
+Resources::Grant Resources::take(JobId job, const Demand& demand, bool pin_cpus) {
+  Grant grant;
+  for (int device = 0; std::ssize(grant.gpus) < demand.gpus; ++device) {
     check(device < capacity_.gpus, "a demand that is taken fits");
-    if (!gpus_used_.contains(device)) gpus.push_back(device);
+    if (!gpus_used_.contains(device)) grant.gpus.push_back(device);
   }
-  adopt(job, demand, gpus);
-  return gpus;
+  if (pin_cpus)
+    for (const int cpu : capacity_.cpu_numbers)
+      if (std::ssize(grant.cpus) < demand.cpus && !cpus_used_.contains(cpu))
+        grant.cpus.push_back(cpu);
+  // More CPUs were configured than there are: then they can't be told apart.
+  if (std::ssize(grant.cpus) < demand.cpus) grant.cpus.clear();
+  adopt(job, demand, grant);
+  return grant;
 }
 
-void Resources::adopt(JobId job, const Demand& demand, const std::vector<int>& gpus) {
+void Resources::adopt(JobId job, const Demand& demand, const Grant& grant) {
   check(!held_.contains(job), "a job takes its resources once");
-  held_[job] = {demand, gpus};
-  gpus_used_.insert(gpus.begin(), gpus.end());
+  held_[job] = {demand, grant};
+  gpus_used_.insert(grant.gpus.begin(), grant.gpus.end());
+  cpus_used_.insert(grant.cpus.begin(), grant.cpus.end());
   if (!demand.lock.empty()) {
     const bool taken = locks_.emplace(demand.lock, job).second;
     check(taken, "a lock admits one job at a time");
@@ -54,9 +69,56 @@ void Resources::adopt(JobId job, const Demand& demand, const std::vector<int>& g
 void Resources::give_back(JobId job) {
   const auto found = held_.find(job);
   if (found == held_.end()) return;
-  for (const int device : found->second.gpus) gpus_used_.erase(device);
+  for (const int device : found->second.grant.gpus) gpus_used_.erase(device);
+  for (const int cpu : found->second.grant.cpus) cpus_used_.erase(cpu);
   if (!found->second.demand.lock.empty()) locks_.erase(found->second.demand.lock);
   held_.erase(found);
+}
+
+std::vector<std::string> Resources::shortages(const Demand& demand) const {
+  std::vector<std::string> out;
+  const auto compare = [&](const char* what, std::int64_t wanted, std::int64_t all,
+                           const std::function<std::int64_t(const Demand&)>& share,
+                           const std::function<std::string(std::int64_t)>& text) {
+    std::int64_t used = 0;
+    std::string holders;
+    int named = 0;
+    for (const auto& [job, held] : held_) {
+      if (share(held.demand) == 0) continue;
+      used += share(held.demand);
+      if (++named <= holders_named_max)
+        holders += fmt::format("{}{}", holders.empty() ? "" : ", ", job.value);
+    }
+    if (wanted <= 0 || wanted <= all - used) return;
+    if (named > holders_named_max)
+      holders += fmt::format(" and {} more", named - holders_named_max);
+    out.push_back(fmt::format("it needs {}{}, and {} of {} are free; {} {} the rest", text(wanted),
+                              what, text(std::max<std::int64_t>(all - used, 0)), text(all),
+                              (named == 1 ? "job " : "jobs ") + holders,
+                              named == 1 ? "has" : "have"));
+  };
+  const auto plain = [](std::int64_t n) { return std::to_string(n); };
+  compare(" CPUs", demand.cpus, capacity_.cpus, [](const Demand& d) { return d.cpus; }, plain);
+  compare(
+      " of memory", demand.memory, capacity_.memory, [](const Demand& d) { return d.memory; },
+      size_text);
+  compare(" GPUs", demand.gpus, capacity_.gpus, [](const Demand& d) { return d.gpus; }, plain);
+  for (const auto& [name, amount] : demand.counters) {
+    const auto all = capacity_.counters.find(name);
+    compare((" of the counter `" + name + "`").c_str(), amount,
+            all == capacity_.counters.end() ? 0 : all->second,
+            [&key = name](const Demand& d) {
+              const auto found = d.counters.find(key);
+              return found == d.counters.end() ? 0 : found->second;
+            },
+            plain);
+  }
+  if (capacity_.jobs_max > 0 && std::ssize(held_) >= capacity_.jobs_max)
+    out.push_back(
+        fmt::format("{} jobs run, and no more may at a time ([queue] jobs_max)", held_.size()));
+  if (const auto holder = demand.lock.empty() ? std::nullopt : lock_holder(demand.lock))
+    out.push_back(fmt::format("job {} holds the lock `{}`", holder->value, demand.lock));
+  return out;
 }
 
 std::optional<JobId> Resources::lock_holder(const std::string& lock) const {

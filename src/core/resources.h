@@ -17,6 +17,8 @@ struct Capacity {
   std::int64_t memory = 0;
   std::int32_t gpus = 0;
   std::map<std::string, std::int64_t> counters;
+  std::vector<int> cpu_numbers;        // usable CPUs; empty: jobs are not bound to CPUs
+  bool has_isolation = true;           // PID namespaces can be made
   std::int32_t jobs_max = 0;           // jobs at a time; 0: no limit of its own
   bool has_strict_containment = true;  // nothing of an ended attempt can survive
 };
@@ -32,12 +34,21 @@ class Resources {
   // Why `demand` could not be met even by an idle machine; nothing when it could.
   [[nodiscard]] std::optional<std::string> find_impossible(const Demand& demand) const;
 
-  // Takes the demand for `job` and returns the GPUs that it was given. It must fit.
-  std::vector<int> take(JobId job, const Demand& demand);
-  // Takes exactly these GPUs, for a job that was found running after a restart.
-  void adopt(JobId job, const Demand& demand, const std::vector<int>& gpus);
+  // Which devices and CPUs a job was given. `cpus` is empty where it may run on all of them.
+  struct Grant {
+    std::vector<int> gpus;
+    std::vector<int> cpus;
+  };
+  // Takes the demand for `job`. It must fit. With `pin_cpus` it gets CPUs that no other pinned job
+  // has, as long as there are enough.
+  Grant take(JobId job, const Demand& demand, bool pin_cpus);
+  // Takes exactly these, for a job that was found running after a restart.
+  void adopt(JobId job, const Demand& demand, const Grant& grant);
   // Gives everything back that `job` holds; nothing if it holds nothing.
   void give_back(JobId job);
+
+  // What `demand` lacks at the moment and who has it, a sentence each; empty when it fits.
+  [[nodiscard]] std::vector<std::string> shortages(const Demand& demand) const;
 
   // The job that holds the lock, if one does.
   [[nodiscard]] std::optional<JobId> lock_holder(const std::string& lock) const;
@@ -66,13 +77,14 @@ class Resources {
  private:
   struct Held {
     Demand demand;
-    std::vector<int> gpus;
+    Grant grant;
   };
 
   Capacity capacity_;
   std::map<JobId, Held> held_;
   std::map<std::string, JobId> locks_;
   std::set<int> gpus_used_;
+  std::set<int> cpus_used_;
 };
 
 }  // namespace reeve

@@ -1,14 +1,46 @@
 #include "core/retry.h"
 
 #include <algorithm>
+#include <cctype>
+#include <iterator>
+#include <string>
 
 #include "base/checksum.h"
+#include "base/text.h"
 
 namespace reeve {
 namespace {
 
-constexpr Duration first_wait{5'000};
 constexpr Duration longest_wait{600'000};
+
+struct Codes {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+};
+
+std::optional<Codes> codes_of(std::string_view rule) {
+  const auto dash = rule.find('-');
+  const auto first = parse_integer(rule.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : parse_integer(rule.substr(dash + 1));
+  if (!first || !last || *first < 1 || *last > 255 || *first > *last) return std::nullopt;
+  return Codes{*first, *last};
+}
+
+// `job` has failed or was over its time limit.
+bool matches(std::string_view rule, const Job& job) {
+  const Attempt& attempt = job.attempt;
+  if (rule == "any") return true;
+  if (rule == "oom") return attempt.reason == Reason::out_of_memory;
+  if (rule == "timeout") return attempt.state == JobState::timeout;
+  if (rule == "signal") return attempt.reason == Reason::signal;
+  if (rule == "launch") return attempt.reason == Reason::launch_error;
+  if (attempt.state != JobState::failed || !attempt.exit) return false;
+  if (const auto codes = codes_of(rule))
+    return attempt.exit->kind == ExitKind::exited && attempt.exit->code >= codes->first &&
+           attempt.exit->code <= codes->last;
+  const auto number = signal_number(rule);
+  return number && attempt.exit->kind == ExitKind::signalled && attempt.exit->code == *number;
+}
 
 // A retry can mend what may differ next time; a cancelled job is not meant to run again.
 bool is_worth_it(const Job& job) {
@@ -17,7 +49,9 @@ bool is_worth_it(const Job& job) {
   switch (job.attempt.state) {
     case JobState::failed:
     case JobState::timeout:
-      return true;
+      return job.spec.retry.on.empty() ||
+             std::ranges::any_of(job.spec.retry.on,
+                                 [&](const std::string& rule) { return matches(rule, job); });
     case JobState::lost:
       return job.spec.retry.on_lost;
     default:
@@ -27,14 +61,22 @@ bool is_worth_it(const Job& job) {
 
 }  // namespace
 
+bool is_retry_rule(std::string_view rule) {
+  static constexpr std::string_view words[] = {"any", "oom", "timeout", "signal", "launch"};
+  if (std::ranges::find(words, rule) != std::end(words) || codes_of(rule)) return true;
+  return !rule.empty() && std::isdigit(static_cast<unsigned char>(rule.front())) == 0 &&
+         signal_number(rule).has_value();
+}
+
 std::optional<Duration> next_attempt_in(const Job& job) {
   // Jobs that allow it for lost attempts get one retry even if they asked for none in particular.
   const std::int32_t retries = job.attempt.state == JobState::lost && job.spec.retry.on_lost
                                    ? std::max(job.spec.retry.retries, 1)
                                    : job.spec.retry.retries;
-  const std::int32_t used = job.attempt.number - 1;
+  const std::int32_t used = job.attempt.number - 1 - job.retries_from;
   if (!is_worth_it(job) || used >= retries) return std::nullopt;
-  const Duration wait = std::min<Duration>(longest_wait, first_wait * (1L << std::min(used, 20)));
+  const Duration wait =
+      std::min<Duration>(longest_wait, job.spec.retry.delay * (1L << std::min(used, 20)));
   const std::string seed = std::to_string(job.id.value) + "." + std::to_string(used);
   const auto jitter = static_cast<std::int64_t>(fnv1a(seed) % 1024);
   return wait + wait * jitter / 4096;

@@ -37,6 +37,7 @@ enum class Reason : std::uint8_t {
   publish_error,      // it succeeded, but its results could not be put into place
   keeper_died,        // its keeper vanished, and the kernel did not tell the status
   reboot,             // the machine went down under it
+  out_of_memory,      // it was killed for using more than its limit
 };
 
 enum class Priority : std::uint8_t { low, normal, high, critical };

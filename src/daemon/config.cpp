@@ -101,9 +101,13 @@ Take table_into(const std::string& path, std::map<std::string, Take> keys, Resul
 Capacity detect_capacity() {
   Capacity capacity;
   cpu_set_t cpus;
-  capacity.cpus = ::sched_getaffinity(0, sizeof cpus, &cpus) == 0
-                      ? CPU_COUNT(&cpus)
-                      : static_cast<std::int32_t>(::sysconf(_SC_NPROCESSORS_ONLN));
+  if (::sched_getaffinity(0, sizeof cpus, &cpus) == 0) {
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &cpus)) capacity.cpu_numbers.push_back(cpu);
+    capacity.cpus = CPU_COUNT(&cpus);
+  } else {
+    capacity.cpus = static_cast<std::int32_t>(::sysconf(_SC_NPROCESSORS_ONLN));
+  }
   capacity.memory = static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
   std::error_code error;
   while (std::filesystem::exists("/dev/nvidia" + std::to_string(capacity.gpus), error))

@@ -118,7 +118,8 @@ Result<void> Daemon::open() {
   engine_ = std::move(*engine);
   engine_->watch_exit = [this](int pidfd) { watch_keeper(pidfd); };
   config->capacity.has_strict_containment = engine_->containment() == "cgroup";
-  output_ = std::make_unique<FileOutput>();
+  config->capacity.has_isolation = engine_->isolation_note().empty();
+  output_ = std::make_unique<FileOutput>(options_.paths.state + "/checkpoints");
   dispatcher_ = std::make_unique<Dispatcher>(*store_, *engine_, *output_, config->capacity);
   dispatcher_->stamp = [this](Time at) { return clock_->stamp(at); };
   service_ = std::make_unique<Service>(
@@ -268,6 +269,9 @@ json::object Daemon::describe() {
   out["state_dir"] = options_.paths.state;
   out["containment"] = engine_->containment();
   out["containment_note"] = engine_->containment_note();
+  out["isolation"] = engine_->isolation_note().empty();
+  out["isolation_note"] = engine_->isolation_note();
+  out["memory_limits_by"] = engine_->memory_by();
   out["capacity"] = {{"cpus", resources.capacity().cpus},
                      {"memory_bytes", resources.capacity().memory},
                      {"gpus", resources.capacity().gpus},

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/explain.h"
 #include "core/run_directory.h"
 
 namespace reeve {
@@ -22,7 +23,7 @@ constexpr Duration recent{100};
 std::optional<Time> Dispatcher::due_time(const Job& job) {
   if (job.state == JobState::held) return job.release_at;
   if (job.state == JobState::running && job.spec.time_limit)
-    return job.attempt.started + *job.spec.time_limit;
+    return job.attempt.started + *job.spec.time_limit + job.attempt.paused_for;
   return std::nullopt;
 }
 
@@ -33,7 +34,12 @@ Result<void> Dispatcher::check_spec(const JobSpec& spec) const {
   if (const auto fault = find_fault(spec)) return failed(ErrorCode::invalid, *fault);
   if (const auto impossible = resources_.find_impossible(spec.demand))
     return failed(ErrorCode::invalid, "it can never start: " + *impossible);
-  if (spec.containment == ContainmentWish::strict && !resources_.capacity().has_strict_containment)
+  if (spec.isolate && !resources_.capacity().has_isolation)
+    return failed(ErrorCode::invalid,
+                  "it asks for isolation, and this machine lets us make no PID namespace (see "
+                  "`reeve daemon status`)");
+  if (spec.containment == ContainmentWish::strict && !spec.isolate &&
+      !resources_.capacity().has_strict_containment)
     return failed(ErrorCode::invalid,
                   "it asks for strict containment, and this machine offers a weak one only (see "
                   "`reeve daemon status`)");
@@ -88,7 +94,7 @@ Result<std::vector<JobId>> Dispatcher::submit(Submission submission, const Now& 
     Step step = reeve::submit(std::move(job), now);
     const JobId id = step.job.id;
     if (step.job.state == JobState::queued)
-      waiting_.add(id, step.job.spec.demand, step.job.spec.priority, step.job.queued_at);
+      waiting_.add(id, step.job.demand(), step.job.spec.priority, step.job.queued_at);
     for (Event& event : step.events) events_.emplace_back(std::move(event), now);
     Entry& entry = jobs_[id];
     entry.job = std::move(step.job);
@@ -121,6 +127,23 @@ Result<void> Dispatcher::change(JobId id, const Fact& wish, const Now& now) {
       !(*entry)->job.attempt.intent && !(*entry)->is_new)
     jobs_.erase(id);
   return stepped;
+}
+
+Result<void> Dispatcher::edit(JobId id, JobSpec spec, const Now& now) {
+  if (const auto fault = find_fault(spec)) return failed(ErrorCode::invalid, *fault);
+  if (const auto impossible = resources_.find_impossible(spec.demand))
+    return failed(ErrorCode::invalid, "it could never start: " + *impossible);
+  auto changed = change(id, fact::Edit{"user", std::move(spec)}, now);
+  if (changed) jobs_.at(id).spec_dirty = true;
+  return changed;
+}
+
+Result<void> Dispatcher::retry(JobId id, std::optional<std::string> context, const Now& now) {
+  auto changed = change(id, fact::Retry{"user"}, now);
+  if (!changed || !context) return changed;
+  jobs_.at(id).spec_dirty = true;
+  contexts_.emplace_back(std::move(*context), std::vector{id});
+  return {};
 }
 
 Result<void> Dispatcher::signal(JobId id, int number) {
@@ -158,6 +181,7 @@ Result<void> Dispatcher::step(Entry& entry, const Fact& fact, const Now& now, bo
   auto applied = apply(entry.job, fact, now);
   if (!applied) return std::unexpected(applied.error());
   const Job before = std::exchange(entry.job, std::move(applied->job));
+  entry.job.grown_memory = std::min(entry.job.grown_memory, resources_.capacity().memory);
   if (!entry.job_dirty && !entry.is_new) changed_.push_back(entry.job.id);
   entry.job_dirty = true;
   entry.attempt_dirty |= was_open || entry.job.attempt.open;
@@ -173,16 +197,17 @@ void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact) {
   const Job& job = entry.job;
   const bool was_queued = before.state == JobState::queued;
   const bool is_queued = job.state == JobState::queued;
-  if (was_queued && !is_queued) waiting_.remove(job.id);
-  if (!was_queued && is_queued)
-    waiting_.add(job.id, job.spec.demand, job.spec.priority, job.queued_at);
+  const bool is_edited = std::holds_alternative<fact::Edit>(fact);
+  if (was_queued && (!is_queued || is_edited)) waiting_.remove(job.id);
+  if (is_queued && (!was_queued || is_edited))
+    waiting_.add(job.id, job.demand(), job.spec.priority, job.queued_at);
   // Nothing lives any more: others may have its resources while it is still being published.
   const bool is_freed = (is_active(before.state) && !is_active(job.state)) ||
                         std::holds_alternative<fact::Ended>(fact);
   if (is_freed) resources_.give_back(job.id);
   // Somebody else may start now. A launch is what a plan has led to: it calls for no other.
-  plan_needed_ |=
-      is_freed || (was_queued != is_queued && !std::holds_alternative<fact::Launch>(fact));
+  plan_needed_ |= is_freed || is_edited ||
+                  (was_queued != is_queued && !std::holds_alternative<fact::Launch>(fact));
   if (before.attempt.open && !job.attempt.open) ended_.push_back(before.key());
   schedule(job.id, due_time(job));
 }
@@ -287,18 +312,21 @@ void Dispatcher::plan(const Now& now) {
     if (!checked_out) continue;
     Entry& entry = **checked_out;
     const Attempt& attempt = entry.job.attempt;
-    // GPUs are chosen when they are free, and that choice must be on disk before the start.
-    if (attempt.intent || entry.job.spec.demand.gpus > 0 || (entry.attempt_dirty && !attempt.open))
+    // GPUs and CPUs are chosen when they are free, and that must be on disk before the start.
+    if (attempt.intent || entry.job.spec.demand.gpus > 0 || entry.job.spec.pin_cpus ||
+        (entry.attempt_dirty && !attempt.open))
       continue;
-    (void)step(entry, fact::Intend{++last_start_, {}}, now);
+    (void)step(entry, fact::Intend{++last_start_, {}, {}}, now);
   }
 }
 
 void Dispatcher::launch(Entry& entry, const Now& now) {
-  const auto gpus = resources_.take(entry.job.id, entry.job.spec.demand);
+  auto grant = resources_.take(entry.job.id, entry.job.demand(), entry.job.spec.pin_cpus);
   if (!entry.job.attempt.intent)
-    check(step(entry, fact::Intend{++last_start_, gpus}, now).has_value(),
-          "a queued job can be intended");
+    check(
+        step(entry, fact::Intend{++last_start_, std::move(grant.gpus), std::move(grant.cpus)}, now)
+            .has_value(),
+        "a queued job can be intended");
   const bool may_act_now = entry.intent_durable;
   check(step(entry, fact::Launch{}, now, !may_act_now).has_value(), "an intent can be launched");
   if (!may_act_now) return;
@@ -314,6 +342,8 @@ void Dispatcher::act(JobId id, const Effect& effect, const Now& now) {
     start(entry, now);
   } else if (const auto* stop = std::get_if<effect::Stop>(&effect)) {
     engine_.stop(entry.job.key(), stop->grace);
+  } else if (const auto* freeze = std::get_if<effect::Freeze>(&effect)) {
+    engine_.freeze(entry.job.key(), freeze->wanted);
   } else if (std::holds_alternative<effect::Publish>(effect)) {
     output_.publish(entry.job);
   } else if (!entry.job.attempt.staging.empty()) {
@@ -335,14 +365,29 @@ void Dispatcher::start(Entry& entry, const Now& now) {
     }
     context_ = {entry.job.context, std::move(*context)};
   }
-  auto launched = engine_.start({entry.job.key(), entry.job.spec, context_.second,
-                                 entry.job.attempt.placement.gpus, *staging});
+  auto launched =
+      engine_.start({entry.job.key(), entry.job.spec, context_.second, entry.job.attempt.placement,
+                     *staging, output_.checkpoint_directory(entry.job)});
   if (!launched) {
     (void)step(entry, fact::LaunchFailed{LaunchStep::keeper, launched.error().code}, now);
     return;
   }
   launched->staging = *staging;
   (void)step(entry, *launched, now);
+}
+
+std::vector<std::string> Dispatcher::explain(const Job& job, const Now& now) const {
+  if (!is_waiting(job.state)) return explain_job(job, now);
+  if (job.state == JobState::held) return explain_held(job, now);
+  std::vector<std::string> reasons;
+  if (degraded_)
+    reasons.push_back("nothing starts while the state can't be written: " + degraded_->message);
+  for (std::string& reason : resources_.shortages(job.demand()))
+    reasons.push_back(std::move(reason));
+  for (std::string& reason : waiting_.explain(job.id, now.time))
+    reasons.push_back(std::move(reason));
+  if (reasons.empty()) reasons.emplace_back("its turn has come: it starts in a moment");
+  return reasons;
 }
 
 std::optional<Time> Dispatcher::next_wakeup() const {

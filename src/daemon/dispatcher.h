@@ -43,6 +43,10 @@ class Dispatcher {
   // All or none. A known idempotency key gives the job that has it.
   [[nodiscard]] Result<std::vector<JobId>> submit(Submission submission, const Now& now);
   [[nodiscard]] Result<void> change(JobId id, const Fact& wish, const Now& now);
+  // Another specification for a job that has not ended.
+  [[nodiscard]] Result<void> edit(JobId id, JobSpec spec, const Now& now);
+  // Another attempt of a job that has ended, in its recorded environment or in this one.
+  [[nodiscard]] Result<void> retry(JobId id, std::optional<std::string> context, const Now& now);
   [[nodiscard]] Result<void> signal(JobId id, int number);
   // Forgets an ended job and deletes its log. Its results stay.
   [[nodiscard]] Result<void> remove(JobId id);
@@ -66,6 +70,8 @@ class Dispatcher {
   // --- questions ---
   // As the last commit left it, plus what is known since.
   [[nodiscard]] Result<std::optional<Job>> find(JobId id);
+  // Why the job is in its state and what would change that, a sentence each.
+  [[nodiscard]] std::vector<std::string> explain(const Job& job, const Now& now) const;
   [[nodiscard]] std::size_t jobs_waiting() const { return waiting_.size(); }
   [[nodiscard]] std::vector<JobId> active() const;
   [[nodiscard]] const Resources& resources() const { return resources_; }
@@ -83,6 +89,7 @@ class Dispatcher {
     bool is_new = false;
     bool job_dirty = false;
     bool attempt_dirty = false;
+    bool spec_dirty = false;
     bool intent_durable = false;
   };
 

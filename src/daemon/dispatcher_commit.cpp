@@ -45,6 +45,7 @@ void Dispatcher::write_batch(const Now& now) {
     const Entry& entry = jobs_.at(id);
     if (entry.is_new) store_.insert(entry.job);
     if (entry.job_dirty) store_.save(entry.job);
+    if (entry.spec_dirty) store_.save_spec(entry.job);
     if (entry.attempt_dirty) store_.save_attempt(entry.job);
   }
   for (const auto& [event, at] : events_) store_.append(event, at);
@@ -67,7 +68,7 @@ void Dispatcher::finish_batch(const Now& now) {
   std::vector<Job> changed;
   for (const JobId id : std::exchange(changed_, {})) {
     Entry& entry = jobs_.at(id);
-    entry.is_new = entry.job_dirty = entry.attempt_dirty = false;
+    entry.is_new = entry.job_dirty = entry.attempt_dirty = entry.spec_dirty = false;
     entry.intent_durable = entry.job.attempt.intent;
     changed.push_back(entry.job);
   }
@@ -81,11 +82,11 @@ void Dispatcher::finish_batch(const Now& now) {
   // Effects may change jobs again; what they change belongs to the next batch.
   for (const auto& [id, effect] : std::exchange(effects_, {})) act(id, effect, now);
   for (const AttemptKey& key : std::exchange(ended_, {})) engine_.forget(key);
-  for (const Removed& removed : std::exchange(removed_, {}))
-    for (const std::string& log : removed.logs) {
-      ::unlink(log.c_str());
-      ::unlink((log + ".idx").c_str());
-    }
+  for (const Removed& removed : std::exchange(removed_, {})) {
+    output_.remove_checkpoints(removed.id);
+    for (const std::string& log : removed.logs)
+      for (const char* suffix : {"", ".idx", ".processes"}) ::unlink((log + suffix).c_str());
+  }
   for (const auto& then : std::exchange(callbacks_, {})) then({});
   for (const Job& job : changed) {
     const auto found = jobs_.find(job.id);
@@ -156,7 +157,7 @@ Result<void> Dispatcher::load(const Now& now) {
     const JobId id = job.id;
     ids.push_back(id);
     if (is_active(job.state) && job.attempt.publish_target.empty())
-      resources_.adopt(id, job.spec.demand, job.attempt.placement.gpus);
+      resources_.adopt(id, job.demand(), {job.attempt.placement.gpus, job.attempt.placement.cpus});
     schedule(id, due_time(job));
     Entry& entry = jobs_[id];
     entry.job = std::move(job);
@@ -189,6 +190,8 @@ void Dispatcher::recover_attempt(JobId id, const Now& now) {
       if (entry.job.attempt.log.empty()) adopt_launch(entry, now);
       if (entry.job.attempt.stop != StopCause::none)
         effects_.emplace_back(id, effect::Stop{entry.job.attempt.stop_grace});
+      else if (entry.job.attempt.pause_wanted != (entry.job.state == JobState::paused))
+        effects_.emplace_back(id, effect::Freeze{entry.job.attempt.pause_wanted});
       return;
     case Recovery::never_started:
       (void)step(entry, fact::KeeperGone{Finding::never_started}, now);
@@ -203,10 +206,11 @@ void Dispatcher::recover_attempt(JobId id, const Now& now) {
 // A start that was under way when its daemon died, before that could write down what it knew.
 void Dispatcher::adopt_launch(Entry& entry, const Now& now) {
   if (entry.job.state == JobState::queued) {
-    resources_.adopt(entry.job.id, entry.job.spec.demand, entry.job.attempt.placement.gpus);
+    const Placement& placement = entry.job.attempt.placement;
+    resources_.adopt(entry.job.id, entry.job.demand(), {placement.gpus, placement.cpus});
     check(step(entry, fact::Launch{}, now, false).has_value(), "an intent can be launched");
   }
-  fact::Launched launched = engine_.describe(entry.job.key());
+  fact::Launched launched = engine_.describe(entry.job);
   launched.staging = staging_directory(entry.job.spec.results_root, entry.job.key());
   (void)step(entry, launched, now);
 }

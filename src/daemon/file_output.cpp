@@ -49,8 +49,10 @@ bool is_untouched(const std::string& path) {
 
 }  // namespace
 
-FileOutput::FileOutput()
-    : ready_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), worker_([this] { work(); }) {
+FileOutput::FileOutput(std::string checkpoints)
+    : checkpoints_(std::move(checkpoints)),
+      ready_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      worker_([this] { work(); }) {
   check(static_cast<bool>(ready_), "an eventfd can be made at start");
 }
 
@@ -99,7 +101,7 @@ bool FileOutput::has_results(const Job& job) {
   if (path.empty()) return false;
   std::vector<std::string>& unused = unused_[job.spec.results_root];
   // Nobody can write there any more where the containment is strict.
-  if (job.attempt.placement.containment == "cgroup" && unused.size() < unused_max &&
+  if (job.attempt.placement.containment.starts_with("cgroup") && unused.size() < unused_max &&
       is_untouched(path)) {
     unused.push_back(path);
     return false;
@@ -125,6 +127,23 @@ void FileOutput::publish(const Job& job) {
 void FileOutput::set_aside(const Job& job) {
   if (job.spec.staging == Staging::keep) return;  // it stays where it is
   enqueue([path = job.attempt.staging] {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  });
+}
+
+std::string FileOutput::checkpoint_directory(const Job& job) {
+  if (!job.keeps_checkpoints()) return "";
+  std::string path = checkpoints_ + "/" + std::to_string(job.id.value);
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return path;
+  if (errno != ENOENT || (::mkdir(checkpoints_.c_str(), 0700) != 0 && errno != EEXIST)) return "";
+  return ::mkdir(path.c_str(), 0700) == 0 ? path : "";
+}
+
+void FileOutput::remove_checkpoints(JobId job) {
+  const std::string path = checkpoints_ + "/" + std::to_string(job.value);
+  if (::access(path.c_str(), F_OK) != 0) return;
+  enqueue([path] {
     std::error_code ignored;
     std::filesystem::remove_all(path, ignored);
   });

@@ -22,7 +22,8 @@ namespace reeve {
 // just deleted.
 class FileOutput : public Output {
  public:
-  FileOutput();
+  // `checkpoints`: the directory below which jobs keep what outlives an attempt.
+  explicit FileOutput(std::string checkpoints);
   // Removes unused staging directories. Waits for the publication that is under way; those that
   // wait are repeated by the next daemon.
   ~FileOutput() override;
@@ -31,6 +32,8 @@ class FileOutput : public Output {
   bool has_results(const Job& job) override;
   void publish(const Job& job) override;
   void set_aside(const Job& job) override;
+  std::string checkpoint_directory(const Job& job) override;
+  void remove_checkpoints(JobId job) override;
   std::vector<PublishOutcome> collect() override;
 
   // Readable when `collect` has something to give.
@@ -41,6 +44,7 @@ class FileOutput : public Output {
   void enqueue(std::function<void()> task);
   bool reuse(const std::string& root, const std::string& path);
 
+  std::string checkpoints_;
   Fd ready_;
   std::mutex mutex_;
   std::condition_variable wake_;

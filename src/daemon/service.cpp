@@ -62,7 +62,7 @@ Service::Service(Store& store, Dispatcher& dispatcher, const QueueClock& clock,
       results_root_(std::move(results_root)) {}
 
 void Service::handle(Request request, Reply reply) {
-  static constexpr std::array<std::pair<std::string_view, Handler>, 15> handlers{{
+  static constexpr std::array<std::pair<std::string_view, Handler>, 21> handlers{{
       {"submitJobs", &Service::submit},
       {"listJobs", &Service::list},
       {"getJobs", &Service::show},
@@ -70,6 +70,12 @@ void Service::handle(Request request, Reply reply) {
       {"cancelJobs", &Service::cancel},
       {"holdJobs", &Service::hold},
       {"releaseJobs", &Service::release},
+      {"pauseJobs", &Service::pause},
+      {"resumeJobs", &Service::resume},
+      {"retryJobs", &Service::retry},
+      {"editJob", &Service::edit},
+      {"getSpecifications", &Service::specifications},
+      {"explainJobs", &Service::explain},
       {"signalJobs", &Service::signal},
       {"deleteJobs", &Service::remove},
       {"waitJobs", &Service::wait},
@@ -117,6 +123,9 @@ void Service::list(const json::object& args, Reply reply) {
   if (!states) return reply(std::unexpected(states.error()));
   query.states = std::move(*states);
   query.name = decoded->name;
+  query.group = decoded->group;
+  query.tags = decoded->tags;
+  query.since = {decoded->since_ms};
   if (decoded->before) query.before = JobId{*decoded->before};
   query.rows_max = decoded->limit <= 0 ? limits::page_rows_max : decoded->limit;
   const auto jobs = store_.list(query);
@@ -149,6 +158,8 @@ void Service::select(const json::object& args, Reply reply) {
   query.states = std::move(*states);
   if (decoded->unfinished && query.states.empty()) query.states = unfinished_states;
   query.name = decoded->name;
+  query.group = decoded->group;
+  query.tags = decoded->tags;
   query.rows_max = decoded->last ? 1 : limits::page_rows_max;
   const auto jobs = store_.list(query);
   if (!jobs) return reply(std::unexpected(jobs.error()));
@@ -202,6 +213,67 @@ void Service::release(const json::object& args, Reply reply) {
   const auto decoded = decode_args<request::JobIds>(args);
   if (!decoded) return reply(std::unexpected(decoded.error()));
   change_each(decoded->ids, fact::Release{"user"}, std::move(reply));
+}
+
+void Service::pause(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::JobIds>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  change_each(decoded->ids, fact::Pause{"user"}, std::move(reply));
+}
+
+void Service::resume(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::JobIds>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  change_each(decoded->ids, fact::Resume{"user"}, std::move(reply));
+}
+
+void Service::retry(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::RetryJobs>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  const Now now = clock_.now();
+  each(
+      decoded->ids, [&](JobId id) { return dispatcher_.retry(id, decoded->context, now); },
+      std::move(reply));
+}
+
+void Service::edit(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::EditJob>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  auto spec = spec_from_json(decoded->spec);
+  if (!spec) return reply(std::unexpected(spec.error()));
+  const Now now = clock_.now();
+  each(
+      {decoded->id}, [&](JobId id) { return dispatcher_.edit(id, std::move(*spec), now); },
+      std::move(reply));
+}
+
+void Service::specifications(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::JobIds>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  json::array out;
+  for (const std::int64_t id : decoded->ids) {
+    const auto job = store_.load({id});
+    if (!job) return reply(std::unexpected(job.error()));
+    if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id)));
+    out.push_back(spec_to_json((*job)->spec));
+  }
+  reply(json::value(json::object{{"specs", std::move(out)}}));
+}
+
+void Service::explain(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::JobIds>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  json::array out;
+  for (const std::int64_t id : decoded->ids) {
+    const auto job = store_.load({id});
+    if (!job) return reply(std::unexpected(job.error()));
+    if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id)));
+    json::object explained;
+    explained["job"] = job_to_json(**job);
+    explained["why"] = encode_json(dispatcher_.explain(**job, clock_.now()));
+    out.push_back(std::move(explained));
+  }
+  reply(json::value(json::object{{"jobs", std::move(out)}}));
 }
 
 void Service::signal(const json::object& args, Reply reply) {

@@ -50,6 +50,12 @@ class Service {
   void cancel(const json::object& args, Reply reply);
   void hold(const json::object& args, Reply reply);
   void release(const json::object& args, Reply reply);
+  void pause(const json::object& args, Reply reply);
+  void resume(const json::object& args, Reply reply);
+  void retry(const json::object& args, Reply reply);
+  void edit(const json::object& args, Reply reply);
+  void specifications(const json::object& args, Reply reply);
+  void explain(const json::object& args, Reply reply);
   void signal(const json::object& args, Reply reply);
   void remove(const json::object& args, Reply reply);
   void wait(const json::object& args, Reply reply);

@@ -23,8 +23,9 @@ struct StartOrder {
   AttemptKey key;
   const JobSpec& spec;
   const std::string& context;  // environment and limits of the submitter
-  std::vector<int> gpus;
+  const Placement& placement;  // which GPUs and CPUs, and the memory limit
   std::string staging;
+  std::string checkpoint;  // directory that outlives the attempt
 };
 
 // What a recovering daemon finds of a start that has no END record.
@@ -49,6 +50,10 @@ class Engine {
   // Asks the keeper to end the tree; repeating it is harmless, and a shorter grace counts.
   virtual void stop(const AttemptKey& key, Duration grace) = 0;
 
+  // Asks the keeper to freeze the tree or to let it go on; repeating it is harmless. A fact tells
+  // when it has come about.
+  virtual void freeze(const AttemptKey& key, bool wanted) = 0;
+
   // Sends a signal to the processes of the tree.
   [[nodiscard]] virtual Result<void> signal(const AttemptKey& key, int signal) = 0;
 
@@ -61,7 +66,7 @@ class Engine {
   [[nodiscard]] virtual Result<void> restore(const std::string& cursor) = 0;
 
   // What `start` would have told of a start whose daemon died before it could write so.
-  [[nodiscard]] virtual fact::Launched describe(const AttemptKey& key) = 0;
+  [[nodiscard]] virtual fact::Launched describe(const Job& job) = 0;
 
   // Finds out what became of a start of which a keeper may exist.
   [[nodiscard]] virtual Recovery recover(const Job& job) = 0;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "contain/birth.h"
 
 namespace reeve {
@@ -41,9 +43,14 @@ void reset_library_signals() {
     syscall(SYS_rt_sigaction, number, &standard, nullptr, sizeof standard.mask);
 }
 
+bool enter_cgroup(int directory) {
+  const Fd file(openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+  return file && write(file.get(), "0", 1) == 1;
+}
+
 // Runs in the child, on the parent's memory: what it writes to `result` the parent sees. A function
 // of its own, so that its variables do not share slots with those of the frame that returns twice.
-[[noreturn, gnu::noinline]] void become_job(const OrderView& order, int output,
+[[noreturn, gnu::noinline]] void become_job(const OrderView& order, int memory, int output,
                                             volatile Launch& result) {
   const auto give_up = [&](KeeperStep step) {
     result.failed_errno = errno;
@@ -51,6 +58,7 @@ void reset_library_signals() {
     _exit(127);
   };
   setpgid(0, 0);
+  if (memory >= 0 && !enter_cgroup(memory)) give_up(KeeperStep::memory);
   if (chdir(order.directory) != 0) give_up(KeeperStep::directory);
   const int input = open(order.input, O_RDONLY | O_NOCTTY);
   if (input < 0) give_up(KeeperStep::input);
@@ -61,6 +69,9 @@ void reset_library_signals() {
   syscall(SYS_close_range, 3, ~0U, 0);
   umask(order.header->umask);
   apply_limits(*order.header);
+  if (order.header->has_cpus != 0)
+    sched_setaffinity(0, sizeof order.header->cpus,
+                      reinterpret_cast<const cpu_set_t*>(order.header->cpus));
   reset_library_signals();
   sigset_t none;
   sigemptyset(&none);
@@ -73,12 +84,12 @@ void reset_library_signals() {
 
 }  // namespace
 
-Launch launch_job(const OrderView& order, int cgroup, int output) {
+Launch launch_job(const OrderView& order, int cgroup, int memory, int output) {
   volatile Launch result{};
   clone_args arguments = vfork_arguments(cgroup);
   environ = order.environment;
   const auto pid = static_cast<pid_t>(reeve_clone3(&arguments, sizeof arguments));
-  if (pid == 0) become_job(order, output, result);
+  if (pid == 0) become_job(order, memory, output, result);
   static char* no_environment[] = {nullptr};
   environ = no_environment;  // the order will be unmapped
   if (pid < 0) return {0, KeeperStep::birth, -pid};

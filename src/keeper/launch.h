@@ -16,6 +16,8 @@ enum class KeeperStep : int {
   directory = 5,
   input = 6,
   exec = 7,
+  isolation = 8,
+  memory = 9,
 };
 
 struct Launch {
@@ -24,9 +26,10 @@ struct Launch {
   int failed_errno = 0;
 };
 
-// Starts the order's command in a process group of its own, born in `cgroup` (-1: none), with
-// standard output and error going to `output`. Returns after execve has succeeded or failed; a
-// process that could not execute is reaped here.
-Launch launch_job(const OrderView& order, int cgroup, int output);
+// Starts the order's command in a process group of its own, born in `cgroup` (-1: none) and put
+// into `memory` (-1: none), a cgroup that limits memory, with standard output and error going to
+// `output`. Returns after execve has succeeded or failed; a process that could not execute is
+// reaped here.
+Launch launch_job(const OrderView& order, int cgroup, int memory, int output);
 
 }  // namespace reeve

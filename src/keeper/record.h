@@ -19,6 +19,7 @@ enum class RecordKind : char {
   exited = 'X',   // wait status, launch step, launch errno, stopped, boottime ms, utc ms
   ended = 'E',    // see the fields below
   stuck = 'K',    // number of processes that do not end
+  paused = 'P',   // 1: all processes are frozen; 0: they go on
 };
 
 // Positions in Record::numbers.
@@ -33,13 +34,14 @@ namespace ended_field {
 inline constexpr std::size_t leftovers = 0, cgroup_spent = 1, log_bytes = 2, log_lost = 3,
                              gap_begin = 4, gap_end = 5, user_us = 6, system_us = 7,
                              max_rss_bytes = 8, max_rss_sampled = 9, read_bytes = 10,
-                             write_bytes = 11, is_idle = 12, count = 13;
+                             write_bytes = 11, is_idle = 12, oom_kills = 13, memory_hit = 14,
+                             memory_peak = 15, machine_oom_kills = 16, count = 17;
 }
 
 struct Record {
   RecordKind kind = RecordKind::started;
   AttemptKey key;
-  std::array<std::int64_t, 13> numbers{};
+  std::array<std::int64_t, 17> numbers{};
 };
 
 // How many of the numbers a record of this kind has; 0 for what is no kind.
@@ -52,12 +54,13 @@ struct Record {
     case RecordKind::ended:
       return ended_field::count;
     case RecordKind::stuck:
+    case RecordKind::paused:
       return 1;
   }
   return 0;
 }
 
-inline constexpr std::size_t record_bytes_max = 400;
+inline constexpr std::size_t record_bytes_max = 500;
 
 // Writes the line into `buffer` (at least record_bytes_max) and returns its length.
 std::size_t format_record(const Record& record, char* buffer);

@@ -16,7 +16,9 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "contain/memory.h"
 #include "contain/process.h"
+#include "keeper/isolated_job.h"
 #include "keeper/launch.h"
 #include "keeper/order.h"
 #include "keeper/permit.h"
@@ -55,14 +57,18 @@ std::int64_t microseconds(const timeval& time) {
 
 }  // namespace
 
-Supervisor::Supervisor(const OrderHeader& header, const char* log_name, int signals, int cgroup)
+Supervisor::Supervisor(const OrderHeader& header, const char* log_name, int signals, int cgroup,
+                       int memory)
     : key_{{header.job}, header.attempt, header.start},
       grace_ms_(header.grace_ms),
       log_max_(header.log_max),
       log_name_(log_name),
       cgroup_(cgroup),
       containment_(cgroup, true),
-      signals_(signals) {}
+      signals_(signals),
+      is_isolated_(header.is_isolated != 0),
+      memory_(memory),
+      memory_watch_(header.memory_limit, now_ms()) {}
 
 bool Supervisor::run(OrderView order) {
   Permit permit(permits_fd, key_.start);
@@ -74,7 +80,8 @@ bool Supervisor::run(OrderView order) {
   writer_ = &writer;
   if (begin(std::move(order))) {
     loop();
-    is_unharmed_ = !stopped_ && leftovers_ == 0 && !containment_.is_cgroup_spent();
+    is_unharmed_ = !stopped_ && !was_paused_ && leftovers_ == 0 && memory_ < 0 &&
+                   !containment_.is_cgroup_spent();
   }
   write_ended();
   permit.unlock();
@@ -90,8 +97,18 @@ bool Supervisor::begin(OrderView order) {
   pipe_.reset(ends[0]);
   Fd output(ends[1]);
   fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
-  const Launch launch = launch_job(order, cgroup_, output.get());
-  if (launch.pid == 0) {
+  if (memory_ >= 0)
+    if (const auto account = read_memory_account(memory_)) oom_kills_before_ = account->oom_kills;
+  Launch launch;
+  if (is_isolated_) {
+    IsolatedJob job = launch_isolated(order, cgroup_, memory_, output.get());
+    init_ = job.init;
+    reports_ = std::move(job.reports);
+    launch = job.launch;
+  } else {
+    launch = launch_job(order, cgroup_, memory_, output.get());
+  }
+  if (launch.failed_step != KeeperStep::none) {
     fail_launch(static_cast<int>(launch.failed_step), launch.failed_errno);
     return false;
   }
@@ -124,15 +141,20 @@ void Supervisor::fail_launch(int step, int code) {
 
 void Supervisor::loop() {
   while (true) {
-    pollfd wanted[2] = {{signals_, POLLIN, 0}, {pipe_.get(), POLLIN, 0}};
-    poll(wanted, pipe_ ? 2 : 1, wait_ms());
+    // poll(2) takes no notice of descriptors that are -1.
+    pollfd wanted[3] = {
+        {signals_, POLLIN, 0}, {pipe_.get(), POLLIN, 0}, {reports_.get(), POLLIN, 0}};
+    poll(wanted, 3, wait_ms());
     if (wanted[1].revents != 0) drain_once();
+    if (wanted[2].revents != 0) take_report();
     if (wanted[0].revents != 0) take_signals();
     if (main_alive_ && !started_told_ && now_ms() - main_started_ms_ >= limits::started_wake_ms) {
       started_told_ = true;
       note_cgroup_cpu();
       wake_daemon();
     }
+    if (main_alive_ && now_ms() >= memory_watch_.due_ms()) look_at_memory();
+    if (is_pausing_) freeze();
     proceed();
     if (is_empty_) break;
   }
@@ -151,6 +173,10 @@ int Supervisor::wait_ms() const {
     until = std::min(until, std::max<std::int64_t>(at, now));
   };
   if (main_alive_ && !started_told_) consider(main_started_ms_ + limits::started_wake_ms);
+  if (main_alive_) consider(memory_watch_.due_ms());
+  if (is_pausing_)
+    consider(now + (now - pausing_since_ < limits::freeze_fast_ms ? limits::freeze_round_ms
+                                                                  : limits::freeze_slow_ms));
   if (phase_ == Phase::leftovers) consider(std::min(patience_until_, now + 5));
   if (phase_ == Phase::ending) {
     consider(kill_at_);
@@ -183,6 +209,8 @@ void Supervisor::take_signals() {
     if (control.start != static_cast<std::uint32_t>(key_.start)) continue;
     if (info.ssi_signo == static_cast<unsigned>(control_stop)) {
       stop(control.value);
+    } else if (info.ssi_signo == static_cast<unsigned>(control_pause)) {
+      pause(control.value != 0);
     } else {
       reap();
       if (main_alive_) containment_.signal_all(control.value);
@@ -199,6 +227,11 @@ void Supervisor::reap() {
     if (pid <= 0) return;
     count_usage(usage);
     if (pid == main_ && main_alive_) main_ended(status);
+    if (pid != init_ || init_ == 0) continue;
+    take_report();
+    // Its namespace is gone with it, and the kernel killed everybody there.
+    if (main_alive_) main_ended(SIGKILL);
+    init_ = 0;
   }
 }
 
@@ -213,20 +246,73 @@ void Supervisor::count_usage(const rusage& usage) {
 
 // Exits are collected first: a main process that has ended by itself keeps its own result.
 void Supervisor::stop(std::int64_t grace_ms) {
+  take_report();
   reap();
-  const std::int64_t kill_at = now_ms() + std::max<std::int64_t>(grace_ms, 0);
   if (phase_ == Phase::killing) return;
   if (main_alive_) stopped_ = true;
+  end_with(std::max<std::int64_t>(grace_ms, 0));
+}
+
+// SIGTERM now, unless it was sent or there is no grace, and SIGKILL after it.
+void Supervisor::end_with(std::int64_t grace_ms) {
   if (phase_ != Phase::ending && grace_ms > 0) {
     containment_.signal_all(SIGTERM);
-    containment_.signal_all(SIGCONT);  // a stopped process must wake to act on it
+    is_pausing_ = is_paused_ = false;
+    containment_.freeze_round(false);  // what is stopped or frozen must wake to act on it
   }
+  const std::int64_t kill_at = now_ms() + grace_ms;
   kill_at_ = kill_at_ < 0 ? kill_at : std::min(kill_at_, kill_at);
   phase_ = Phase::ending;
 }
 
+// The init of a PID namespace tells how the main process ended.
+void Supervisor::take_report() {
+  if (!reports_) return;
+  const MainStatus main = read_main_status(reports_.get());
+  if (main.is_known && main_alive_) main_ended(main.wait_status);
+  if (main.is_closed) reports_.reset();
+}
+
+void Supervisor::pause(bool wanted) {
+  if (phase_ != Phase::running || !main_alive_) return;
+  was_paused_ = true;
+  is_pausing_ = wanted;
+  pausing_since_ = now_ms();
+  if (wanted) return freeze();
+  is_paused_ = false;
+  containment_.freeze_round(false);
+  note({RecordKind::paused, key_, {0}});
+  write_notes();
+  wake_daemon();
+}
+
+void Supervisor::freeze() {
+  containment_.freeze_round(true);
+  if (!containment_.is_frozen()) return;
+  is_pausing_ = false;
+  is_paused_ = true;
+  note({RecordKind::paused, key_, {1}});
+  write_notes();
+  wake_daemon();
+}
+
+void Supervisor::look_at_memory() {
+  if (machine_oom_kills_before_ < 0) machine_oom_kills_before_ = machine_oom_kills();
+  if (!memory_watch_.look(containment_.members(), now_ms())) return;
+  hit_memory_limit_ = true;
+  kill_at_ = now_ms();
+  phase_ = Phase::ending;
+}
+
+// Without the init of its namespace, which is ours.
+int Supervisor::count_members() const {
+  const int init = init_ != 0 ? 1 : 0;
+  return std::max(static_cast<int>(containment_.members().size()) - init, 0);
+}
+
 void Supervisor::main_ended(int status) {
   main_alive_ = false;
+  was_killed_ = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
   Record record{RecordKind::exited, key_, {}};
   record.numbers[exited_field::wait_status] = status;
   record.numbers[exited_field::stopped] = stopped_ ? 1 : 0;
@@ -256,14 +342,9 @@ void Supervisor::proceed() {
   // An exit goes to the journal together with the end, or now, when that will take a while.
   if (notes_length_ > 0) write_notes();
   if (phase_ == Phase::leftovers && now >= patience_until_) {
-    leftovers_ = static_cast<int>(containment_.members().size());
+    leftovers_ = count_members();
     wake_daemon();  // it is `finishing` now, and that may take a while
-    kill_at_ = now + grace_ms_;
-    phase_ = Phase::ending;
-    if (grace_ms_ > 0) {
-      containment_.signal_all(SIGTERM);
-      containment_.signal_all(SIGCONT);
-    }
+    end_with(grace_ms_);
   }
 }
 
@@ -273,7 +354,7 @@ void Supervisor::kill_all() {
   if (now_ms() - killing_since_ < limits::kill_stuck_ms || stuck_told_) return;
   stuck_told_ = true;
   Record record{RecordKind::stuck, key_, {}};
-  record.numbers[0] = static_cast<std::int64_t>(containment_.members().size());
+  record.numbers[0] = count_members();
   note(record);
   write_notes();
   wake_daemon();
@@ -303,7 +384,17 @@ void Supervisor::write_ended() {
   // those that had left it: the larger one is nearer to the truth.
   n[ended_field::user_us] = std::max(user_us_, cgroup.user_us - cgroup_user_us_);
   n[ended_field::system_us] = std::max(system_us_, cgroup.system_us - cgroup_system_us_);
-  n[ended_field::max_rss_bytes] = max_rss_kib_ * 1024;
+  const std::int64_t largest = max_rss_kib_ * 1024;
+  n[ended_field::max_rss_bytes] = std::max(largest, memory_watch_.peak_bytes());
+  n[ended_field::max_rss_sampled] = memory_watch_.peak_bytes() > largest ? 1 : 0;
+  n[ended_field::memory_hit] = hit_memory_limit_ ? 1 : 0;
+  if (memory_ >= 0)
+    if (const auto account = read_memory_account(memory_)) {
+      n[ended_field::oom_kills] = account->oom_kills - oom_kills_before_;
+      n[ended_field::memory_peak] = account->peak_bytes;
+    }
+  if (was_killed_ && !stopped_ && !hit_memory_limit_ && machine_oom_kills_before_ >= 0)
+    n[ended_field::machine_oom_kills] = machine_oom_kills() - machine_oom_kills_before_;
   n[ended_field::read_bytes] = blocks_read_ * 512;
   n[ended_field::write_bytes] = blocks_written_ * 512;
   n[ended_field::is_idle] = is_unharmed_ ? 1 : 0;

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "contain/containment.h"
 #include "keeper/log_writer.h"
+#include "keeper/memory_watch.h"
 #include "keeper/order_view.h"
 #include "keeper/record.h"
 
@@ -17,8 +18,8 @@ namespace reeve {
 class Supervisor {
  public:
   // Takes the descriptors of order.h. `signals` is a signalfd for SIGCHLD and the control signals,
-  // all of them blocked; `cgroup` is -1 without one.
-  Supervisor(const OrderHeader& header, const char* log_name, int signals, int cgroup);
+  // all of them blocked; `cgroup` and `memory` (keeper/order.h) are -1 without one.
+  Supervisor(const OrderHeader& header, const char* log_name, int signals, int cgroup, int memory);
 
   // Runs the attempt to its END record. Returns at once, without a trace, when the start was
   // voided: somebody else holds the permit. True: this process and its cgroup are as they were
@@ -35,6 +36,12 @@ class Supervisor {
 
   bool begin(OrderView order);
   void note_cgroup_cpu();
+  void look_at_memory();
+  void take_report();
+  void pause(bool wanted);
+  void freeze();
+  void end_with(std::int64_t kill_at);
+  [[nodiscard]] int count_members() const;
   void count_usage(const rusage& usage);
   void fail_launch(int step, int code);
   void loop();
@@ -66,6 +73,8 @@ class Supervisor {
   std::size_t notes_length_ = 0;
   Phase phase_ = Phase::running;
   pid_t main_ = 0;
+  pid_t init_ = 0;  // of its PID namespace; 0: it has none
+  Fd reports_;      // of the init
   bool main_alive_ = false;
   bool stopped_ = false;
   bool started_told_ = false;
@@ -83,6 +92,17 @@ class Supervisor {
   std::int64_t max_rss_kib_ = 0;
   std::int64_t blocks_read_ = 0;
   std::int64_t blocks_written_ = 0;
+  bool is_pausing_ = false;  // wanted, and not all are frozen yet
+  bool is_paused_ = false;   // they are, or were when we looked
+  bool was_paused_ = false;
+  std::int64_t pausing_since_ = 0;
+  bool is_isolated_;
+  int memory_;
+  MemoryWatch memory_watch_;
+  bool hit_memory_limit_ = false;
+  std::int64_t oom_kills_before_ = 0;
+  std::int64_t machine_oom_kills_before_ = -1;  // not looked at
+  bool was_killed_ = false;                     // by SIGKILL, whoever sent it
   bool has_cgroup_cpu_ = false;
   std::int64_t cgroup_user_us_ = 0;
   std::int64_t cgroup_system_us_ = 0;

@@ -39,6 +39,12 @@ class Output {
   // Keeps or deletes what an unsuccessful attempt staged, as its specification says.
   virtual void set_aside(const Job& job) = 0;
 
+  // A directory of the job that its attempts share, made if need be; empty for jobs without one,
+  // and where it can't be made.
+  [[nodiscard]] virtual std::string checkpoint_directory(const Job& job) = 0;
+  // The job is forgotten: so is what its attempts kept there.
+  virtual void remove_checkpoints(JobId job) = 0;
+
   // What was finished since the last call.
   [[nodiscard]] virtual std::vector<PublishOutcome> collect() = 0;
 };

@@ -27,6 +27,7 @@ int open_signals() {
   sigaddset(&wanted, SIGCHLD);
   sigaddset(&wanted, reeve::control_stop);
   sigaddset(&wanted, reeve::control_signal);
+  sigaddset(&wanted, reeve::control_pause);
   return signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -63,6 +64,7 @@ int main(int argc, char** argv) {
   prctl(PR_SET_DUMPABLE, 0);  // the job's processes must not trace us
   // Asked before anything of ours is opened, which would stand there.
   const int cgroup = fcntl(reeve::cgroup_fd, F_GETFD) >= 0 ? reeve::cgroup_fd : -1;
+  const int memory = fcntl(reeve::memory_fd, F_GETFD) >= 0 ? reeve::memory_fd : -1;
   const int signals = open_signals();
   Title title(argc > 1 ? argv[1] : nullptr);
   alignas(reeve::OrderHeader) static char buffer[reeve::small_order_bytes_max];
@@ -77,7 +79,7 @@ int main(int argc, char** argv) {
     title.set(*order->header);
     char log_name[256] = {};
     strncpy(log_name, order->log_name, sizeof log_name - 1);
-    reeve::Supervisor supervisor(*order->header, log_name, signals, cgroup);
+    reeve::Supervisor supervisor(*order->header, log_name, signals, cgroup, memory);
     if (!supervisor.run(std::move(*order))) return 0;
     title.set("idle");
   }

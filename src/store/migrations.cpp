@@ -8,7 +8,7 @@ namespace reeve {
 namespace {
 
 // A released step is never edited: a new one is appended.
-constexpr std::array<const char*, 1> steps{R"sql(
+constexpr std::array<const char*, 2> steps{R"sql(
 CREATE TABLE context (
   id INTEGER PRIMARY KEY,
   hash INTEGER NOT NULL,
@@ -104,6 +104,29 @@ CREATE TABLE meta (
   key TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+)sql",
+                                           R"sql(
+ALTER TABLE job ADD COLUMN job_group TEXT NOT NULL DEFAULT '';
+ALTER TABLE job ADD COLUMN retries_from INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN grown_memory INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX job_group ON job (job_group, id) WHERE job_group <> '';
+CREATE TABLE job_tag (
+  tag TEXT NOT NULL,
+  job INTEGER NOT NULL,
+  PRIMARY KEY (tag, job)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_tag_job ON job_tag (job);
+
+ALTER TABLE attempt ADD COLUMN cpus TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempt ADD COLUMN memory_limit INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN memory_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempt ADD COLUMN pause_wanted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN paused_since INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN paused_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN oom_kills INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN over_memory INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN memory_peak INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN machine_oom_kills INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 }  // namespace

@@ -12,7 +12,8 @@ namespace {
 std::string spec_text(const JobSpec& spec) {
   static const json::object defaults = spec_to_json(JobSpec{}).get_object();
   json::object object = spec_to_json(spec).get_object();
-  for (const auto* key : {"name", "priority", "demand", "idempotency_key"}) object.erase(key);
+  for (const auto* key : {"name", "priority", "demand", "idempotency_key", "group"})
+    object.erase(key);
   for (const auto& [key, value] : defaults)
     if (const auto* found = object.if_contains(key); found != nullptr && *found == value)
       object.erase(key);
@@ -109,7 +110,9 @@ void read_attempt(Reader& in, Attempt& attempt) {
   attempt.state = in.state();
   attempt.reason = in.reason();
   attempt.error = in.text();
-  attempt.placement = {in.text(), in.text(), split_numbers(in.text())};
+  attempt.placement.containment = in.text();
+  attempt.placement.cgroup = in.text();
+  attempt.placement.gpus = split_numbers(in.text());
   attempt.staging = in.text();
   attempt.publish_target = in.text();
   attempt.publish_tries = in.small();
@@ -119,7 +122,13 @@ void read_attempt(Reader& in, Attempt& attempt) {
   attempt.stop = static_cast<StopCause>(in.small());
   attempt.stop_grace = Duration(in.integer());
   read_exit(in, attempt);
-  attempt.usage = {in.integer(), in.integer(), in.integer(), in.flag(), in.integer(), in.integer()};
+  Usage& usage = attempt.usage;
+  usage.user_us = in.integer();
+  usage.system_us = in.integer();
+  usage.max_rss_bytes = in.integer();
+  usage.max_rss_sampled = in.flag();
+  usage.read_bytes = in.integer();
+  usage.write_bytes = in.integer();
   attempt.leftovers = in.small();
   attempt.cancel_too_late = in.flag();
   attempt.kill_stuck = in.flag();
@@ -129,6 +138,16 @@ void read_attempt(Reader& in, Attempt& attempt) {
   attempt.ended = {in.integer()};
   attempt.started_at = {in.integer()};
   attempt.ended_at = {in.integer()};
+  attempt.placement.cpus = split_numbers(in.text());
+  attempt.placement.memory_limit = in.integer();
+  attempt.placement.memory_by = in.text();
+  attempt.pause_wanted = in.flag();
+  attempt.paused_since = {in.integer()};
+  attempt.paused_for = Duration(in.integer());
+  usage.oom_kills = in.integer();
+  usage.over_memory = in.flag();
+  usage.memory_peak = in.integer();
+  usage.machine_oom_kills = in.integer();
 }
 
 }  // namespace
@@ -136,13 +155,16 @@ void read_attempt(Reader& in, Attempt& attempt) {
 const char* const job_columns =
     "job.id, job.name, job.state, job.priority, job.demand, job.spec, job.context, "
     "job.idempotency_key, job.queued_at, job.release_at, job.submitted_utc, job.ended_utc, "
-    "job.reason, job.error, job.intent, job.attempt, "
+    "job.reason, job.error, job.job_group, job.retries_from, job.grown_memory, job.intent, "
+    "job.attempt, "
     "a.start, a.open, a.state, a.reason, a.error, a.containment, a.cgroup, a.gpus, a.staging, "
     "a.publish_target, a.publish_tries, a.results_dir, a.log, a.log_bytes, a.log_lost, "
     "a.log_gap_begin, a.log_gap_end, a.stop, a.stop_grace_ms, a.exit_kind, a.exit_code, "
     "a.exit_core, a.exit_step, a.exit_stopped, a.user_us, a.system_us, a.max_rss_bytes, "
     "a.max_rss_sampled, a.read_bytes, a.write_bytes, a.leftovers, a.cancel_too_late, "
-    "a.kill_stuck, a.launch_failures, a.main_pid, a.started, a.ended, a.started_utc, a.ended_utc "
+    "a.kill_stuck, a.launch_failures, a.main_pid, a.started, a.ended, a.started_utc, a.ended_utc, "
+    "a.cpus, a.memory_limit, a.memory_by, a.pause_wanted, a.paused_since, a.paused_ms, "
+    "a.oom_kills, a.over_memory, a.memory_peak, a.machine_oom_kills "
     "FROM job LEFT JOIN attempt AS a ON a.job = job.id AND a.number = job.attempt ";
 
 std::string demand_text(const Demand& demand) {
@@ -179,6 +201,9 @@ Job read_job(SQLite::Statement& row) {
   job.ended_at = {in.integer()};
   job.reason = in.reason();
   job.error = in.text();
+  job.spec.group = in.text();
+  job.retries_from = in.small();
+  job.grown_memory = in.integer();
   job.attempt.intent = in.flag();
   job.attempt.number = in.small();
   if (job.attempt.number > 0) read_attempt(in, job.attempt);
@@ -195,6 +220,16 @@ void bind_job(SQLite::Statement& statement, const Job& job) {
   statement.bind(9, job.queued_at.ms);
   if (job.release_at) statement.bind(10, job.release_at->ms);
   statement.bind(11, job.submitted_at.ms);
+  statement.bind(12, job.spec.group);
+}
+
+void bind_spec(SQLite::Statement& statement, const Job& job) {
+  Binder out(statement);
+  out << job.id.value << job.spec.name << to_word(job.spec.priority);
+  out.text_or_null(demand_text(job.spec.demand));
+  statement.bind(5, spec_text(job.spec));
+  statement.bind(6, job.context);
+  statement.bind(7, job.spec.group);
 }
 
 void bind_attempt(SQLite::Statement& statement, const Job& job) {
@@ -215,7 +250,10 @@ void bind_attempt(SQLite::Statement& statement, const Job& job) {
       << a.usage.user_us << a.usage.system_us << a.usage.max_rss_bytes << a.usage.max_rss_sampled
       << a.usage.read_bytes << a.usage.write_bytes << a.leftovers << a.cancel_too_late
       << a.kill_stuck << a.launch_failures << a.main_pid << a.started.ms << a.ended.ms
-      << a.started_at.ms << a.ended_at.ms;
+      << a.started_at.ms << a.ended_at.ms << std::string_view(join(a.placement.cpus))
+      << a.placement.memory_limit << a.placement.memory_by << a.pause_wanted << a.paused_since.ms
+      << a.paused_for.count() << a.usage.oom_kills << a.usage.over_memory << a.usage.memory_peak
+      << a.usage.machine_oom_kills;
 }
 
 }  // namespace reeve::rows

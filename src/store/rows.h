@@ -17,6 +17,8 @@ extern const char* const job_columns;
 [[nodiscard]] std::string demand_text(const Demand& demand);
 [[nodiscard]] Demand demand_from_text(const std::string& text);
 void bind_job(SQLite::Statement& statement, const Job& job);
+// For the update of a specification.
+void bind_spec(SQLite::Statement& statement, const Job& job);
 void bind_attempt(SQLite::Statement& statement, const Job& job);
 
 }  // namespace reeve::rows

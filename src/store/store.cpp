@@ -26,7 +26,7 @@ Error to_error(const std::exception& cause, const std::string& action) {
 constexpr const char* save_attempt_sql = R"sql(
 INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
   ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35,
-  ?36, ?37, ?38, ?39, ?40, ?41)
+  ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, ?50, ?51)
 ON CONFLICT (job, number) DO UPDATE SET start = ?3, open = ?4, state = ?5, reason = ?6, error = ?7,
   containment = ?8, cgroup = ?9, gpus = ?10, staging = ?11, publish_target = ?12,
   publish_tries = ?13, results_dir = ?14, log = ?15, log_bytes = ?16, log_lost = ?17,
@@ -34,7 +34,9 @@ ON CONFLICT (job, number) DO UPDATE SET start = ?3, open = ?4, state = ?5, reaso
   exit_code = ?23, exit_core = ?24, exit_step = ?25, exit_stopped = ?26, user_us = ?27,
   system_us = ?28, max_rss_bytes = ?29, max_rss_sampled = ?30, read_bytes = ?31, write_bytes = ?32,
   leftovers = ?33, cancel_too_late = ?34, kill_stuck = ?35, launch_failures = ?36, main_pid = ?37,
-  started = ?38, ended = ?39, started_utc = ?40, ended_utc = ?41
+  started = ?38, ended = ?39, started_utc = ?40, ended_utc = ?41, cpus = ?42, memory_limit = ?43,
+  memory_by = ?44, pause_wanted = ?45, paused_since = ?46, paused_ms = ?47, oom_kills = ?48,
+  over_memory = ?49, memory_peak = ?50, machine_oom_kills = ?51
 WHERE attempt.open = 1)sql";
 
 }  // namespace
@@ -80,16 +82,37 @@ Result<void> Store::transact(const std::function<void()>& write) {
 void Store::insert(const Job& job) {
   auto statement = prepared(
       "INSERT INTO job (id, name, state, priority, demand, spec, context, idempotency_key, "
-      "queued_at, release_at, submitted_utc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
-      "?11)");
+      "queued_at, release_at, submitted_utc, job_group) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+      "?9, ?10, ?11, ?12)");
   rows::bind_job(*statement, job);
   statement->exec();
+  for (const std::string& tag : job.spec.tags) put_tag(job.id, tag);
+}
+
+void Store::put_tag(JobId id, const std::string& tag) {
+  auto statement = prepared("INSERT OR IGNORE INTO job_tag (tag, job) VALUES (?1, ?2)");
+  statement->bind(1, tag);
+  statement->bind(2, id.value);
+  statement->exec();
+}
+
+void Store::save_spec(const Job& job) {
+  auto statement = prepared(
+      "UPDATE job SET name = ?2, priority = ?3, demand = ?4, spec = ?5, context = ?6, "
+      "job_group = ?7 WHERE id = ?1");
+  rows::bind_spec(*statement, job);
+  check(statement->exec() == 1, "a job that is saved exists");
+  auto forget = prepared("DELETE FROM job_tag WHERE job = ?1");
+  forget->bind(1, job.id.value);
+  forget->exec();
+  for (const std::string& tag : job.spec.tags) put_tag(job.id, tag);
 }
 
 void Store::save(const Job& job) {
   auto statement = prepared(
       "UPDATE job SET state = ?2, queued_at = ?3, release_at = ?4, ended_utc = ?5, reason = ?6, "
-      "error = ?7, attempt = ?8, intent = ?9 WHERE id = ?1");
+      "error = ?7, attempt = ?8, intent = ?9, retries_from = ?10, grown_memory = ?11 "
+      "WHERE id = ?1");
   statement->bind(1, job.id.value);
   statement->bind(2, std::string(to_word(job.state)));
   statement->bind(3, job.queued_at.ms);
@@ -99,6 +122,8 @@ void Store::save(const Job& job) {
   statement->bind(7, job.error);
   statement->bind(8, job.attempt.number);
   statement->bind(9, job.attempt.intent ? 1 : 0);
+  statement->bind(10, job.retries_from);
+  statement->bind(11, job.grown_memory);
   check(statement->exec() == 1, "a job that is saved exists");
 }
 
@@ -150,7 +175,7 @@ void Store::set_meta(std::string_view key, std::string_view value) {
 
 void Store::remove(JobId id) {
   for (const char* sql : {"DELETE FROM event WHERE job = ?1", "DELETE FROM attempt WHERE job = ?1",
-                          "DELETE FROM job WHERE id = ?1"}) {
+                          "DELETE FROM job_tag WHERE job = ?1", "DELETE FROM job WHERE id = ?1"}) {
     auto statement = prepared(sql);
     statement->bind(1, id.value);
     statement->exec();
@@ -179,7 +204,15 @@ Result<std::optional<Job>> Store::load(JobId id) {
 Result<std::vector<Job>> Store::list(const JobQuery& query) {
   // The shape of the statement depends on which filters are set; values are always bound.
   std::string sql = std::string("SELECT ") + rows::job_columns + "WHERE job.id < ?1";
-  if (!query.name.empty()) sql += " AND job.name = ?2";
+  if (!query.name.empty())
+    sql += query.name.find_first_of("*?[") == std::string::npos ? " AND job.name = ?2"
+                                                                : " AND job.name GLOB ?2";
+  const auto state_params = static_cast<int>(query.states.size()) + 4;
+  if (!query.group.empty()) sql += fmt::format(" AND job.job_group = ?{}", state_params);
+  for (std::size_t i = 0; i < query.tags.size(); ++i)
+    sql += fmt::format(" AND job.id IN (SELECT job FROM job_tag WHERE tag = ?{})",
+                       state_params + 1 + static_cast<int>(i));
+  if (query.since.ms > 0) sql += fmt::format(" AND job.submitted_utc >= {}", query.since.ms);
   for (std::size_t i = 0; i < query.states.size(); ++i)
     sql += fmt::format("{}?{}", i == 0 ? " AND job.state IN (" : ", ", i + 4);
   if (!query.states.empty()) sql += ")";
@@ -191,6 +224,9 @@ Result<std::vector<Job>> Store::list(const JobQuery& query) {
     statement.bind(3, query.rows_max);
     for (std::size_t i = 0; i < query.states.size(); ++i)
       statement.bind(static_cast<int>(i + 4), std::string(to_word(query.states[i])));
+    if (!query.group.empty()) statement.bind(state_params, query.group);
+    for (std::size_t i = 0; i < query.tags.size(); ++i)
+      statement.bind(state_params + 1 + static_cast<int>(i), query.tags[i]);
     std::vector<Job> jobs;
     while (statement.executeStep()) jobs.push_back(rows::read_job(statement));
     return jobs;
@@ -268,7 +304,7 @@ Result<std::string> Store::meta(std::string_view key) {
 Result<void> Store::each_waiting(const std::function<void(const WaitingRow&)>& visit) {
   const auto result = read<bool>("load the queue", [&] {
     auto statement = prepared(
-        "SELECT id, state, demand, priority, queued_at, release_at FROM job "
+        "SELECT id, state, demand, priority, queued_at, release_at, grown_memory FROM job "
         "WHERE state IN ('queued', 'held') ORDER BY id");
     while (statement->executeStep()) {
       WaitingRow row;
@@ -279,6 +315,8 @@ Result<void> Store::each_waiting(const std::function<void(const WaitingRow&)>& v
           priority_from_word(statement->getColumn(3).getString()).value_or(Priority::normal);
       row.queued_at = {statement->getColumn(4).getInt64()};
       if (!statement->isColumnNull(5)) row.release_at = Time{statement->getColumn(5).getInt64()};
+      if (const auto grown = statement->getColumn(6).getInt64(); grown > 0)
+        row.demand.memory = grown;
       visit(row);
     }
     return true;

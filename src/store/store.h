@@ -43,9 +43,12 @@ struct StoredEvent {
 
 // A page of jobs, newest first.
 struct JobQuery {
-  std::vector<JobState> states;  // empty: any
-  std::string name;              // empty: any
-  std::optional<JobId> before;   // only ids below this one
+  std::vector<JobState> states;   // empty: any
+  std::string name;               // empty: any; may be a pattern with *, ? and [
+  std::string group;              // empty: any
+  std::vector<std::string> tags;  // jobs that have all of them
+  UtcTime since;                  // submitted then or later
+  std::optional<JobId> before;    // only ids below this one
   std::int64_t rows_max = 50;
 };
 
@@ -66,8 +69,9 @@ class Store {
 
   // --- inside transact; these throw, and transact turns that into its result ---
   void insert(const Job& job);
-  // Updates the job's row.
+  // Updates what of the job's row changes while it lives; `save_spec` the rest.
   void save(const Job& job);
+  void save_spec(const Job& job);
   // Inserts or updates the row of the job's current attempt. The terminal state of an attempt is
   // written by compare-and-set and never changes: a second write to a closed one is a bug.
   void save_attempt(const Job& job);
@@ -121,6 +125,7 @@ class Store {
 
   explicit Store(const std::string& path);
   Prepared prepared(const char* sql);
+  void put_tag(JobId id, const std::string& tag);
   template <typename T>
   Result<T> read(const char* action, const std::function<T()>& query);
 

@@ -161,6 +161,8 @@ void World::wish() {
   Fact fact = fact::Cancel{"user", std::nullopt};
   if (chance(20)) fact = fact::Hold{"user"};
   if (chance(20)) fact = fact::Release{"user"};
+  if (chance(20)) fact = fact::Pause{"user"};
+  if (chance(20)) fact = fact::Resume{"user"};
   const bool is_cancel = std::holds_alternative<fact::Cancel>(fact);
   const auto changed = dispatcher_->change(id, fact, now());
   tell(fmt::format("wish {} on job {}: {}", fact.index(), id.value,
@@ -203,8 +205,10 @@ void World::finish() {
   for (int round = 0; round < 100'000 && failure_.empty(); ++round) {
     settle();
     for (const auto& [id, told] : acknowledged_)
-      if (!told.is_terminal && told.terminal == JobState::held)
+      if (!told.is_terminal) {
         (void)dispatcher_->change(id, fact::Release{"user"}, now());
+        (void)dispatcher_->change(id, fact::Resume{"user"}, now());
+      }
     std::optional<Time> next = engine_.next_event();
     for (const auto& other : {dispatcher_->next_wakeup(), dispatcher_->commit_due()})
       if (other && (!next || *other < *next)) next = other;

@@ -22,6 +22,8 @@ class FakeOutput : public Output {
   bool has_results(const Job& job) override;
   void publish(const Job& job) override;
   void set_aside(const Job& job) override;
+  std::string checkpoint_directory(const Job&) override { return ""; }
+  void remove_checkpoints(JobId) override {}
   std::vector<PublishOutcome> collect() override;
   void crash() { outcomes_.clear(); }
   [[nodiscard]] bool has_outcomes() const { return !outcomes_.empty(); }

@@ -248,17 +248,17 @@ Demand gpus(std::int32_t count) {
 
 TEST(Resources, FreeGpusAreGivenLowestFirstAndComeBack) {
   Resources resources(machine());
-  EXPECT_EQ(resources.take({1}, gpus(2)), (std::vector<int>{0, 1}));
-  EXPECT_EQ(resources.take({2}, gpus(1)), (std::vector<int>{2}));
+  EXPECT_EQ(resources.take({1}, gpus(2), false).gpus, (std::vector<int>{0, 1}));
+  EXPECT_EQ(resources.take({2}, gpus(1), false).gpus, (std::vector<int>{2}));
   resources.give_back({1});
-  EXPECT_EQ(resources.take({3}, gpus(1)), (std::vector<int>{0}));
+  EXPECT_EQ(resources.take({3}, gpus(1), false).gpus, (std::vector<int>{0}));
 }
 
 TEST(Resources, AdoptedJobKeepsItsGpus) {
   Resources resources(machine());
-  resources.adopt({1}, gpus(1), {1});
-  EXPECT_EQ(resources.take({2}, gpus(2)), (std::vector<int>{0, 2}));
-  EXPECT_DEATH(resources.take({3}, gpus(1)), "a demand that is taken fits");
+  resources.adopt({1}, gpus(1), {{1}, {}});
+  EXPECT_EQ(resources.take({2}, gpus(2), false).gpus, (std::vector<int>{0, 2}));
+  EXPECT_DEATH((void)resources.take({3}, gpus(1), false), "a demand that is taken fits");
 }
 
 TEST(Resources, CountersAndMemoryAreTakenAndGivenBack) {
@@ -267,7 +267,7 @@ TEST(Resources, CountersAndMemoryAreTakenAndGivenBack) {
   demand.memory = 600;
   demand.counters["licence"] = 2;
   EXPECT_TRUE(Resources::Room(resources).fits(demand));
-  resources.take({1}, demand);
+  (void)resources.take({1}, demand, false);
   Demand licence;
   licence.counters["licence"] = 1;
   Demand memory;
@@ -286,10 +286,10 @@ TEST(Resources, LockHasOneHolder) {
   Resources resources(machine());
   Demand demand;
   demand.lock = "a";
-  resources.take({1}, demand);
+  (void)resources.take({1}, demand, false);
   EXPECT_EQ(resources.lock_holder("a"), JobId{1});
   EXPECT_EQ(resources.lock_holder("b"), std::nullopt);
-  EXPECT_DEATH(resources.take({2}, demand), "a lock admits one job at a time");
+  EXPECT_DEATH((void)resources.take({2}, demand, false), "a lock admits one job at a time");
   resources.give_back({1});
   EXPECT_EQ(resources.lock_holder("a"), std::nullopt);
 }

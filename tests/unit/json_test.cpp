@@ -174,7 +174,8 @@ class Draw {
     s.hold = below(2) == 0;
     if (below(2) == 0) s.time_limit = Duration(number());
     s.grace = Duration(number());
-    s.retry = {static_cast<std::int32_t>(number()), below(2) == 0};
+    s.retry.retries = static_cast<std::int32_t>(number());
+    s.retry.on_lost = below(2) == 0;
     s.log_max = number();
     s.results_root = text();
     s.staging = static_cast<Staging>(below(2));

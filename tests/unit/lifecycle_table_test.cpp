@@ -21,30 +21,42 @@ const std::map<std::string, std::vector<std::string>>& table() {
       {"Due", {"held_backing_off", "held_between"}},
       {"Cancel",
        {"held", "held_backing_off", "held_between", "queued", "queued_intended", "queued_withdrawn",
-        "starting", "running", "paused", "cancelling", "timing_out", "finishing",
+        "starting", "running", "pausing", "paused", "cancelling", "timing_out", "finishing",
         "finishing_failed", "finishing_publishing"}},
       {"Intend", {"queued", "queued_withdrawn"}},
       {"Launch", {"queued_intended"}},
       {"Launched",
-       {"queued_intended", "starting", "running", "paused", "cancelling", "timing_out", "finishing",
-        "finishing_failed", "finishing_publishing"}},
+       {"queued_intended", "starting", "running", "pausing", "paused", "cancelling", "timing_out",
+        "finishing", "finishing_failed", "finishing_publishing"}},
       {"LaunchFailed", {"starting", "cancelling"}},
       {"Withdraw", {"queued_intended"}},
       {"Started",
-       {"starting", "running", "paused", "cancelling", "timing_out", "finishing",
+       {"starting", "running", "pausing", "paused", "cancelling", "timing_out", "finishing",
         "finishing_failed", "finishing_publishing"}},
-      {"Exited", {"starting", "running", "paused", "cancelling", "timing_out"}},
+      {"Exited", {"starting", "running", "pausing", "paused", "cancelling", "timing_out"}},
       {"Ended", {"finishing", "finishing_failed"}},
       {"KillStuck",
-       {"starting", "running", "paused", "cancelling", "timing_out", "finishing",
+       {"starting", "running", "pausing", "paused", "cancelling", "timing_out", "finishing",
         "finishing_failed", "finishing_publishing"}},
-      {"TimeLimit", {"running"}},
+      {"TimeLimit", {"running", "pausing"}},
+      {"Pause", {"running"}},
+      {"Resume", {"paused", "pausing"}},
+      {"Paused", {"running", "pausing"}},
+      {"Resumed", {"paused"}},
+      {"Retry", {"completed", "failed", "cancelled", "timeout", "lost", "skipped"}},
+      {"EditLimits",
+       {"held", "held_backing_off", "held_between", "queued", "queued_intended", "queued_withdrawn",
+        "starting", "running", "pausing", "paused", "cancelling", "timing_out", "finishing",
+        "finishing_failed", "finishing_publishing"}},
+      {"EditDemand",
+       {"held", "held_backing_off", "held_between", "queued", "queued_intended",
+        "queued_withdrawn"}},
       {"Published", {"finishing_publishing"}},
       {"PublishClash", {"finishing_publishing"}},
       {"PublishFailed", {"finishing_publishing"}},
       {"KeeperGone",
-       {"queued_intended", "starting", "running", "paused", "cancelling", "timing_out", "finishing",
-        "finishing_failed"}}};
+       {"queued_intended", "starting", "running", "pausing", "paused", "cancelling", "timing_out",
+        "finishing", "finishing_failed"}}};
   return rows;
 }
 
@@ -144,7 +156,9 @@ TEST(LifecycleTable, EachFactIsTakenOrRefusedAsTheTableSays) {
     }
   }
   EXPECT_EQ(seen.size(), 14U) << "a state has no situation";
-  EXPECT_EQ(table().size(), std::variant_size_v<Fact>) << "a fact has no row";
+  std::set<std::size_t> kinds;
+  for (const NamedFact& named : all_facts()) kinds.insert(named.fact.index());
+  EXPECT_EQ(kinds.size(), std::variant_size_v<Fact>) << "a fact has no row";
 }
 
 TEST(LifecycleTable, ARefusalIsAConflictAndNamesTheJob) {
@@ -170,9 +184,11 @@ TEST(LifecycleTable, EachStepIsLawfulInEachSituation) {
 TEST(LifecycleTable, NothingHappensToAJobThatHasEnded) {
   for (const Situation& situation : all_situations()) {
     if (!is_terminal(situation.job.state)) continue;
-    for (const NamedFact& named : all_facts())
+    for (const NamedFact& named : all_facts()) {
+      if (named.name == "Retry") continue;  // by hand
       EXPECT_FALSE(apply(situation.job, named.fact, at(2000)))
           << named.name << " in " << situation.name;
+    }
   }
 }
 
@@ -197,12 +213,13 @@ void run_story(std::uint64_t seed, std::set<JobState>& seen, int& retries) {
   for (int i = 0; i < 300; ++i) {
     ms += static_cast<std::int64_t>(random() % 1000);
     NamedFact named = facts[random() % facts.size()];
-    if (named.name == "Intend") named.fact = fact::Intend{10 + i, {}};
+    if (named.name == "Intend") named.fact = fact::Intend{10 + i, {}, {}};
     const bool has_run = job.attempt.main_pid != 0 || job.attempt.exit;
     if (named.name == "LaunchFailed" && has_run) continue;
     if (named.name == "KeeperGone" && !job.attempt.intent) continue;
     // What ends a story early comes rarely, else few would be long.
     if ((named.name == "KeeperGone" || named.name == "Cancel") && random() % 8 != 0) continue;
+    if (named.name.starts_with("Edit")) continue;  // made for one specification
     SCOPED_TRACE(named.name + " in " + std::string(to_word(job.state)));
     const auto step = apply(job, named.fact, at(ms));
     if (!step) continue;
@@ -221,8 +238,8 @@ TEST(LifecycleTable, RandomStoriesStayLawful) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     run_story(seed, seen, retries);
   }
-  // All but `paused` and `skipped`, to which no fact leads yet.
-  EXPECT_EQ(seen.size(), 12U);
+  // All but `skipped`, to which no fact leads yet.
+  EXPECT_EQ(seen.size(), 13U);
   EXPECT_GT(retries, 20);
 }
 

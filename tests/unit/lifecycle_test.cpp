@@ -22,7 +22,7 @@ bool has_effect(const Step& step) {
 const fact::Cancel cancel{"ann", {}};
 
 Fact intend(std::int64_t start) {
-  return fact::Intend{start, {}};
+  return fact::Intend{start, {}, {}};
 }
 
 Job with_retries(Job job, std::int32_t retries) {
@@ -270,10 +270,63 @@ TEST(Lifecycle, LaunchFailureIsRefusedOnceTheCommandRuns) {
 }
 
 TEST(Lifecycle, WithdrawnStartIsCommittedAnewAsTheSameAttempt) {
-  const Job job = after(intended_job(), {fact::Withdraw{}, fact::Intend{8, {0}}});
+  const Job job = after(intended_job(), {fact::Withdraw{}, fact::Intend{8, {0}, {}}});
   EXPECT_EQ(job.attempt.number, 1);
   EXPECT_EQ(job.attempt.start, 8);
   EXPECT_EQ(job.attempt.placement.gpus, std::vector<int>{0});
+}
+
+TEST(Lifecycle, StartThatWasTakenBackLeavesNoTraceInTheNextOne) {
+  // Else a recovery would take the next start for one that was launched already.
+  const Job again =
+      after(starting_job(), {fact::KeeperGone{Finding::never_started}, fact::Intend{8, {}, {}}});
+  EXPECT_EQ(again.attempt.number, 1);
+  EXPECT_EQ(again.attempt.log, "");
+  EXPECT_EQ(again.attempt.placement.cgroup, "");
+}
+
+TEST(Lifecycle, TimeInAPauseDoesNotCount) {
+  Job job = after(running_job(), {fact::Pause{"ann"}, fact::Paused{true, Time{1000}}});
+  EXPECT_EQ(job.state, JobState::paused);
+  EXPECT_FALSE(apply(job, fact::TimeLimit{}, at(2000)));
+  job = after(job, {fact::Resume{"ann"}, fact::Paused{false, Time{1700}}});
+  EXPECT_EQ(job.state, JobState::running);
+  EXPECT_EQ(job.attempt.paused_for, Duration(700));
+}
+
+TEST(Lifecycle, KillForWantOfMemoryIsNamed) {
+  fact::Ended ended_over = std::get<fact::Ended>(ended(false));
+  ended_over.usage.oom_kills = 1;
+  Job job = intended_job();
+  job.attempt.placement.memory_limit = 1000;
+  job.spec.retry = {1, false, {"oom"}, Duration(1000)};
+  job = after(
+      job, {fact::Launch{}, started(),
+            fact::Exited{
+                {ExitKind::signalled, 9, false, LaunchStep::none, false}, Time{950}, UtcTime{950}},
+            ended_over});
+  EXPECT_EQ(job.attempt.reason, Reason::out_of_memory);
+  EXPECT_EQ(job.state, JobState::held) << "the retry asks for more";
+  EXPECT_EQ(job.demand().memory, 1500);
+}
+
+TEST(Lifecycle, SuccessAfterAKillOfAChildStaysASuccess) {
+  fact::Ended ended_over = std::get<fact::Ended>(ended(false));
+  ended_over.usage.oom_kills = 1;
+  EXPECT_EQ(after(finishing_job(0), {ended_over}).state, JobState::completed);
+}
+
+TEST(Lifecycle, RetryByHandGivesAFurtherAttemptAndFreshRetries) {
+  Job job = finishing_job(3);
+  job.spec.retry.retries = 1;
+  job.retries_from = 0;
+  job = after(job, {ended(false)});
+  ASSERT_EQ(job.state, JobState::held);
+  job = after(job, {fact::Cancel{"ann", {}}, fact::Retry{"ann"}});
+  EXPECT_EQ(job.state, JobState::queued);
+  EXPECT_EQ(job.retries_from, 1);
+  job = after(job, {fact::Intend{9, {}, {}}});
+  EXPECT_EQ(job.attempt.number, 2);
 }
 
 TEST(Lifecycle, StartNeedsACommittedIntent) {

@@ -34,10 +34,13 @@ struct Written {
   JobSpec spec = plain_spec();
   LaunchContext context;
   std::vector<std::string> environment;
+  Placement placement;
+  std::int64_t sampled_limit = 0;
 
   [[nodiscard]] std::string bytes() const {
-    const StartOrder order{{{7}, 2, 3}, spec, "", {}, "/staging"};
-    return write_order(order, context, environment, "7.2.3.log");
+    const std::string none;
+    const StartOrder order{{{7}, 2, 3}, spec, none, placement, "/staging", ""};
+    return write_order(order, context, environment, "7.2.3.log", sampled_limit);
   }
   [[nodiscard]] Fd file() const { return memory_file(bytes()); }
 };
@@ -86,6 +89,29 @@ TEST(Order, NumbersArrive) {
   EXPECT_EQ(view->header->limits[2][1], ~0ULL) << "RLIM_INFINITY";
   EXPECT_EQ(view->header->limits[15][0], unset_limit);
   EXPECT_STREQ(view->input, "/input");
+}
+
+TEST(Order, CpusLimitAndIsolationArrive) {
+  Written written;
+  {
+    const Fd fd = written.file();
+    const auto plain = OrderView::open(fd.get());
+    ASSERT_TRUE(plain);
+    EXPECT_EQ(plain->header->has_cpus, 0);
+    EXPECT_EQ(plain->header->is_isolated, 0);
+    EXPECT_EQ(plain->header->memory_limit, 0);
+  }
+  written.placement.cpus = {1, 65};
+  written.sampled_limit = 4096;
+  written.spec.isolate = true;
+  const Fd fd = written.file();
+  const auto view = OrderView::open(fd.get());
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->header->has_cpus, 1);
+  EXPECT_EQ(view->header->cpus[0], 2U);
+  EXPECT_EQ(view->header->cpus[1], 2U);
+  EXPECT_EQ(view->header->is_isolated, 1);
+  EXPECT_EQ(view->header->memory_limit, 4096);
 }
 
 TEST(Order, LimitThatTheKeeperInheritsAnywayIsLeftAlone) {
@@ -228,7 +254,8 @@ TEST(Order, OtherVersionIsRefused) {
 class Environment : public testing::Test {
  protected:
   std::vector<std::string> made() {
-    const StartOrder order{{{7}, 2, 3}, spec, "", gpus, "/staging"};
+    const std::string none;
+    const StartOrder order{{{7}, 2, 3}, spec, none, placement, "/staging", checkpoint};
     return job_environment(order, context, "REEVE_MARK=abc");
   }
   bool has(const std::string& variable) {
@@ -237,7 +264,8 @@ class Environment : public testing::Test {
   }
   JobSpec spec = plain_spec();
   LaunchContext context{{"HOME=/h", "PATH=/bin"}, 022, {}};
-  std::vector<int> gpus;
+  Placement placement;
+  std::string checkpoint;
 };
 
 TEST_F(Environment, JobKnowsItsIdItsAttemptAndWhereResultsGo) {
@@ -262,14 +290,38 @@ TEST_F(Environment, WhatTheJobWasGivenWins) {
 TEST_F(Environment, GpusAreVisibleOnlyWhenGiven) {
   context.environment.emplace_back("CUDA_VISIBLE_DEVICES=9");
   EXPECT_TRUE(has("CUDA_VISIBLE_DEVICES=9"));
-  gpus = {2, 0};
+  placement.gpus = {2, 0};
   EXPECT_TRUE(has("CUDA_VISIBLE_DEVICES=2,0"));
   EXPECT_FALSE(has("CUDA_VISIBLE_DEVICES=9"));
 }
 
+TEST_F(Environment, WorkersAreLimitedWhereTheUserHasNotSaidSo) {
+  context.environment.emplace_back("OMP_NUM_THREADS=64");
+  EXPECT_TRUE(has("OMP_NUM_THREADS=64"));
+  spec.max_workers = 1;
+  EXPECT_TRUE(has("OMP_NUM_THREADS=1"));
+  EXPECT_TRUE(has("LOKY_MAX_CPU_COUNT=1"));
+  EXPECT_TRUE(has("REEVE_MAX_WORKERS=1"));
+  spec.environment = {{"OMP_NUM_THREADS", "3"}};
+  EXPECT_TRUE(has("OMP_NUM_THREADS=3"));
+}
+
+TEST_F(Environment, WorkersFollowTheCpusThatWereAskedFor) {
+  spec.pin_cpus = true;
+  spec.demand.cpus = 1;
+  EXPECT_TRUE(has("REEVE_MAX_WORKERS=1"));
+}
+
+TEST_F(Environment, CheckpointsHaveAPlaceOnlyWhenThereIsOne) {
+  for (const std::string& variable : made())
+    EXPECT_FALSE(variable.starts_with("REEVE_CHECKPOINT_DIR="));
+  checkpoint = "/state/checkpoints/7";
+  EXPECT_TRUE(has("REEVE_CHECKPOINT_DIR=/state/checkpoints/7"));
+}
+
 TEST_F(Environment, MemoryIsToldOnlyWhenAskedFor) {
   EXPECT_FALSE(has("REEVE_MEMORY=0"));
-  spec.demand.memory = 5000;
+  placement.memory_limit = 5000;
   EXPECT_TRUE(has("REEVE_MEMORY=5000"));
 }
 

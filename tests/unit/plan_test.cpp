@@ -67,7 +67,7 @@ TEST_F(Plan, HigherPriorityGoesFirst) {
 
 TEST_F(Plan, NothingStartsBeyondWhatIsFree) {
   for (std::int64_t id = 1; id <= 6; ++id) wait(id, cpus(1));
-  resources.take({99}, cpus(2));
+  (void)resources.take({99}, cpus(2), false);
   const auto choice = waiting.choose(resources, {}, many, many);
   EXPECT_EQ(numbers(choice.start), (Ids{1, 2}));
   EXPECT_EQ(numbers(choice.ahead), (Ids{3, 4, 5, 6}));
@@ -116,7 +116,7 @@ TEST_F(Plan, LockAdmitsOneJobAtATime) {
 }
 
 TEST_F(Plan, JobThatWaitsForALockReservesNothing) {
-  resources.take({99}, locked("a"));
+  (void)resources.take({99}, locked("a"), false);
   Demand greedy = locked("a");
   greedy.cpus = 4;
   wait(1, greedy, Priority::critical);
@@ -135,7 +135,7 @@ TEST_F(Plan, FirstWaitingJobOfALockIsKnown) {
 }
 
 TEST_F(Plan, BlockedHeadReservesWhatItNeeds) {
-  resources.take({99}, cpus(2));
+  (void)resources.take({99}, cpus(2), false);
   wait(1, cpus(4));
   wait(2, cpus(1));
   EXPECT_TRUE(starts().empty()) << "job 2 would delay job 1";
@@ -144,19 +144,19 @@ TEST_F(Plan, BlockedHeadReservesWhatItNeeds) {
 }
 
 TEST_F(Plan, JobThatDoesNotDelayABlockedHeadMayGoBeforeIt) {
-  resources.take({99}, cpus(1));
+  (void)resources.take({99}, cpus(1), false);
   Demand head = cpus(1);
   head.memory = 800;
   Demand holder = cpus(1);
   holder.memory = 500;
-  resources.take({98}, holder);
+  (void)resources.take({98}, holder, false);
   wait(1, head);
   wait(2, cpus(1));
   EXPECT_EQ(starts(), (Ids{2})) << "one CPU is left beside the reserved one";
 }
 
 TEST_F(Plan, JobWithoutCpusIsNotHeldUpByAReservationOfCpus) {
-  resources.take({99}, cpus(3));
+  (void)resources.take({99}, cpus(3), false);
   wait(1, cpus(4));
   wait(2, cpus(0));
   EXPECT_EQ(starts(), (Ids{2})) << "it takes nothing that job 1 waits for";
@@ -165,7 +165,7 @@ TEST_F(Plan, JobWithoutCpusIsNotHeldUpByAReservationOfCpus) {
 TEST_F(Plan, JobWithoutMemoryIsNotHeldUpByAReservationOfMemory) {
   Demand holder = cpus(1);
   holder.memory = 900;
-  resources.take({99}, holder);
+  (void)resources.take({99}, holder, false);
   Demand head = cpus(1);
   head.memory = 500;
   wait(1, head);
@@ -187,7 +187,7 @@ TEST_F(Plan, AtMostJobsMaxRunAtATime) {
   resources = Resources(capacity);
   for (std::int64_t id = 1; id <= 4; ++id) wait(id, cpus(1));
   EXPECT_EQ(starts(), (Ids{1, 2}));
-  resources.take({1}, cpus(1));
+  (void)resources.take({1}, cpus(1), false);
   waiting.remove({1});
   EXPECT_EQ(starts(), (Ids{2}));
 }
@@ -334,7 +334,7 @@ class RandomQueue {
   void start(JobId id) {
     const auto at = std::ranges::find(rows_, id, &Row::id);
     ASSERT_NE(at, rows_.end());
-    resources_.take(id, at->demand);
+    (void)resources_.take(id, at->demand, false);
     running_.push_back(*at);
     rows_.erase(at);
     waiting_.remove(id);

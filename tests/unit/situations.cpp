@@ -54,11 +54,12 @@ Job queued_job() {
 }
 
 Job intended_job() {
-  return after(queued_job(), {fact::Intend{5, {1}}});
+  return after(queued_job(), {fact::Intend{5, {1}, {}}});
 }
 
 Job starting_job() {
-  return after(intended_job(), {fact::Launch{}, fact::Launched{"cgroup", "c1", "/stage", "/log"}});
+  return after(intended_job(),
+               {fact::Launch{}, fact::Launched{"cgroup", "c1", "/stage", "/log", ""}});
 }
 
 Job running_job() {
@@ -81,8 +82,8 @@ std::vector<Situation> all_situations() {
   Job with_retry = running_job();
   with_retry.spec.retry.retries = 1;
   const Job between = after(with_retry, {exited(3), ended(false)});
-  Job paused = running_job();
-  paused.state = paused.attempt.state = JobState::paused;
+  const Job pausing = after(running_job(), {fact::Pause{"ann"}});
+  const Job paused = after(pausing, {fact::Paused{true, Time{920}}});
   Job skipped = held;
   skipped.state = JobState::skipped;
   return {
@@ -94,6 +95,7 @@ std::vector<Situation> all_situations() {
       {"queued_withdrawn", after(intended_job(), {fact::Withdraw{}})},
       {"starting", starting_job()},
       {"running", running_job()},
+      {"pausing", pausing},
       {"paused", paused},
       {"cancelling", after(running_job(), {fact::Cancel{"ann", {}}})},
       {"timing_out", after(running_job(), {fact::TimeLimit{}})},
@@ -110,16 +112,27 @@ std::vector<Situation> all_situations() {
 }
 
 std::vector<NamedFact> all_facts() {
+  JobSpec other_limits = queued_job().spec;
+  other_limits.time_limit = Duration(120'000);
+  JobSpec other_demand = other_limits;
+  other_demand.demand.cpus = 2;
   fact::Ended from_earlier_boot = std::get<fact::Ended>(ended(true));
   from_earlier_boot.from_earlier_boot = true;
   return {
       {"Hold", fact::Hold{"ann"}},
       {"Release", fact::Release{"ann"}},
       {"Cancel", fact::Cancel{"ann", {}}},
+      {"Pause", fact::Pause{"ann"}},
+      {"Resume", fact::Resume{"ann"}},
+      {"Paused", fact::Paused{true, Time{920}}},
+      {"Resumed", fact::Paused{false, Time{940}}},
+      {"Retry", fact::Retry{"ann"}},
+      {"EditLimits", fact::Edit{"ann", other_limits}},
+      {"EditDemand", fact::Edit{"ann", other_demand}},
       {"Due", fact::Due{}},
-      {"Intend", fact::Intend{6, {0}}},
+      {"Intend", fact::Intend{6, {0}, {}}},
       {"Launch", fact::Launch{}},
-      {"Launched", fact::Launched{"cgroup", "c2", "/stage2", "/log2"}},
+      {"Launched", fact::Launched{"cgroup", "c2", "/stage2", "/log2", "cgroup"}},
       {"LaunchFailed", fact::LaunchFailed{LaunchStep::keeper, 11}},
       {"Withdraw", fact::Withdraw{}},
       {"Started", started()},

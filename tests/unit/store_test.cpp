@@ -24,7 +24,15 @@ JobSpec full_spec() {
   spec.hold = true;
   spec.time_limit = Duration(16);
   spec.grace = Duration(17);
-  spec.retry = {18, true};
+  spec.retry = {18, true, {"oom", "75"}, Duration(19)};
+  spec.group = "group";
+  spec.tags = {"one", "two"};
+  spec.isolate = true;
+  spec.pin_cpus = true;
+  spec.max_workers = 20;
+  spec.checkpoint = true;
+  spec.preempt = true;
+  spec.when_preempted = WhenPreempted::requeue;
   spec.log_max = 65'537;
   spec.results_root = "/results";
   spec.staging = Staging::discard;
@@ -43,7 +51,10 @@ Attempt full_attempt() {
   a.start = (1LL << 40) + 22;
   a.open = true;
   a.intent = true;
-  a.placement = {"cgroup", "pool/c5", {3, 0, 7}};
+  a.placement = {"cgroup", "pool/c5", {3, 0, 7}, {2, 5}, 50, "samples"};
+  a.pause_wanted = true;
+  a.paused_since = {51};
+  a.paused_for = Duration(52);
   a.staging = "/staging";
   a.publish_target = "/target";
   a.publish_tries = 23;
@@ -53,7 +64,7 @@ Attempt full_attempt() {
   a.stop = StopCause::wall_limit;
   a.stop_grace = Duration(24);
   a.exit = ExitStatus{ExitKind::launch_error, 25, true, LaunchStep::input, true};
-  a.usage = {26, 27, 28, true, 29, 30};
+  a.usage = {26, 27, 28, true, 29, 30, 53, true, 54, 55};
   a.log_summary = {31, 32, 33, 34};
   a.leftovers = 35;
   a.cancel_too_late = true;

@@ -45,7 +45,9 @@ TEST(BatchLine, EachKeyReachesTheSpecification) {
   wanted.hold = true;
   wanted.time_limit = std::chrono::minutes(90);
   wanted.grace = Duration(5000);
-  wanted.retry = {3, true};
+  wanted.retry.retries = 3;
+  wanted.retry.on_lost = true;
+  wanted.pin_cpus = true;
   wanted.log_max = 2 << 20;
   wanted.results_root = "/r";
   wanted.staging = Staging::discard;

@@ -38,7 +38,7 @@ std::expected<fact::Launched, OsError> FakeEngine::start(const StartOrder& order
   run.permit_at = now_ + Duration(run.script.spawn);
   boot_of_[order.key] = boot_;
   runs_[order.key] = run;
-  return describe(order.key);
+  return fact::Launched{"fake", "", "", "log", ""};
 }
 
 void FakeEngine::record(const AttemptKey& key, Fact fact) {
@@ -79,9 +79,10 @@ void FakeEngine::end(const AttemptKey& key, Run& run, ExitStatus exit) {
 std::optional<Time> FakeEngine::next_of(const Run& run) const {
   if (!run.keeper_alive) return std::nullopt;
   if (!run.ends_at) return run.permit_at;
-  Time next = *run.ends_at;
-  if (run.dies_at) next = std::min(next, *run.dies_at);
-  if (run.killed_at) next = std::min(next, *run.killed_at);
+  std::optional<Time> next;
+  if (!run.frozen) next = run.ends_at;
+  for (const auto& other : {run.dies_at, run.killed_at})
+    if (other && (!next || *other < *next)) next = other;
   return next;
 }
 
@@ -127,10 +128,29 @@ void FakeEngine::stop(const AttemptKey& key, Duration grace) {
   if (found == runs_.end() || !found->second.keeper_alive) return;
   Run& run = found->second;
   run.stopped = true;
+  if (run.frozen) {  // it must wake to act on it
+    run.ends_at = now_ + *run.frozen;
+    run.frozen.reset();
+  }
   if (!run.job_alive) return;  // the keeper acts on it once the job is born
   if (!run.script.ignore_term) run.ends_at = now_;
   const Time killed = now_ + grace;
   run.killed_at = run.killed_at ? std::min(*run.killed_at, killed) : killed;
+}
+
+void FakeEngine::freeze(const AttemptKey& key, bool wanted) {
+  const auto found = runs_.find(key);
+  if (found == runs_.end() || !found->second.keeper_alive || !found->second.job_alive ||
+      found->second.stopped)
+    return;
+  Run& run = found->second;
+  if (wanted && !run.frozen) {
+    run.frozen = *run.ends_at - now_;
+  } else if (!wanted && run.frozen) {
+    run.ends_at = now_ + *run.frozen;
+    run.frozen.reset();
+  }
+  record(key, fact::Paused{wanted, now_});
 }
 
 Result<void> FakeEngine::signal(const AttemptKey&, int) {
@@ -159,8 +179,8 @@ Result<void> FakeEngine::restore(const std::string& cursor) {
   return {};
 }
 
-fact::Launched FakeEngine::describe(const AttemptKey&) {
-  return {"fake", "", "", "log"};
+fact::Launched FakeEngine::describe(const Job&) {
+  return {"fake", "", "", "log", ""};
 }
 
 Recovery FakeEngine::recover(const Job& job) {

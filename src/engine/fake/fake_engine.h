@@ -36,7 +36,8 @@ class FakeEngine : public Engine {
   std::vector<Observed> observe() override;
   std::string cursor() const override;
   Result<void> restore(const std::string& cursor) override;
-  fact::Launched describe(const AttemptKey& key) override;
+  fact::Launched describe(const Job& job) override;
+  void freeze(const AttemptKey& key, bool wanted) override;
   Recovery recover(const Job& job) override;
   void finish_recovery() override {}
   void forget(const AttemptKey& key) override;
@@ -65,6 +66,7 @@ class FakeEngine : public Engine {
     bool job_alive = false;
     bool stopped = false;
     bool exited = false;
+    std::optional<Duration> frozen;  // what is left to run
   };
   static Script parse(const std::vector<std::string>& command);
   std::optional<Time> next_of(const Run& run) const;

@@ -72,9 +72,10 @@ OsResult<StartedKeeper> start_keeper(const std::string& program, std::string_vie
   // Before there is anybody to read it: there is room for one.
   if (auto sent = send_order(channel->daemon_end.get(), order); !sent)
     return std::unexpected(sent.error());
-  const auto pid = spawn({program.c_str(),
-                          {channel->keeper_end.get(), descriptors.journal, descriptors.wake,
-                           descriptors.logs, descriptors.permits, descriptors.cgroup}});
+  const auto pid =
+      spawn({program.c_str(),
+             {channel->keeper_end.get(), descriptors.journal, descriptors.wake, descriptors.logs,
+              descriptors.permits, descriptors.cgroup, descriptors.memory}});
   if (!pid) return std::unexpected(pid.error());
   return StartedKeeper{*pid, std::move(channel->daemon_end)};
 }

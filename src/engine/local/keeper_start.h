@@ -18,6 +18,7 @@ struct KeeperDescriptors {
   int logs = -1;
   int permits = -1;
   int cgroup = -1;
+  int memory = -1;
 };
 
 struct StartedKeeper {

@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "contain/containment.h"
 #include "contain/exit_status.h"
+#include "contain/isolation.h"
 #include "contain/marked.h"
 #include "contain/process.h"
 #include "engine/local/keeper_start.h"
@@ -76,7 +77,9 @@ fact::Ended ended_of(const Record& record, bool rebooted) {
   fact::Ended ended;
   ended.usage = {n[ended_field::user_us],       n[ended_field::system_us],
                  n[ended_field::max_rss_bytes], n[ended_field::max_rss_sampled] != 0,
-                 n[ended_field::read_bytes],    n[ended_field::write_bytes]};
+                 n[ended_field::read_bytes],    n[ended_field::write_bytes],
+                 n[ended_field::oom_kills],     n[ended_field::memory_hit] != 0,
+                 n[ended_field::memory_peak],   n[ended_field::machine_oom_kills]};
   ended.log = {n[ended_field::log_bytes], n[ended_field::log_lost], n[ended_field::gap_begin],
                n[ended_field::gap_end]};
   ended.from_earlier_boot = rebooted;
@@ -97,6 +100,7 @@ LocalEngine::LocalEngine(LocalEngineSettings settings, Journal journal)
 
 LocalEngine::~LocalEngine() {
   keepers_.let_go(Time{INT64_MAX}, pool_);
+  memory_.close();
   if (pool_) pool_->close();
 }
 
@@ -127,6 +131,9 @@ Result<void> LocalEngine::prepare() {
     pool_ = CgroupPool::probe(tag_, why_no_cgroup_);
   else
     why_no_cgroup_ = "switched off by REEVE_NO_CGROUP";
+  if (settings_.use_cgroups) memory_ = MemoryCgroups::probe(tag_, pool_ ? pool_->path() : "");
+  if (const auto probed = probe_isolation(); !probed)
+    why_no_isolation_ = to_error(probed.error()).message;
   return {};
 }
 
@@ -176,25 +183,30 @@ std::expected<fact::Launched, OsError> LocalEngine::start(const StartOrder& orde
   if (Permit(permits_.get(), order.key.start).holder() != 0)
     return os_failed("get a permit", EAGAIN);
   const auto environment = job_environment(order, context_, mark_of(order.key));
-  const std::string written = write_order(order, context_, environment, log_name(order.key));
+  const std::int64_t limit = order.placement.memory_limit;
+  const std::string written =
+      write_order(order, context_, environment, log_name(order.key), memory_.works() ? 0 : limit);
   Run run;
-  if (auto handed = hand_over(written, order.key.job, run); !handed)
+  if (auto handed = hand_over(written, order.key, memory_.works() ? limit : 0, run); !handed)
     return std::unexpected(handed.error());
   child_keepers_[run.keeper] = order.key;
-  fact::Launched launched = describe(order.key);
+  fact::Launched launched = describe(order.key, order.spec.isolate, limit);
   launched.cgroup = run.cgroup;
   runs_[order.key] = std::move(run);
   return launched;
 }
 
 // Gives the order to an idle keeper or to a new one, and fills in what the run has of it.
-OsResult<void> LocalEngine::hand_over(const std::string& order, JobId job, Run& run) {
-  const auto logs = logs_directory(job);
+OsResult<void> LocalEngine::hand_over(const std::string& order, const AttemptKey& key,
+                                      std::int64_t limit, Run& run) {
+  const auto logs = logs_directory(key.job);
   if (!logs) return std::unexpected(logs.error());
   const int journal = journal_.use_newest();
   run.generation = journal_.newest();
   run.logs_bucket = logs_bucket_;
-  if (auto idle = keepers_.reuse(order, run.generation, run.logs_bucket, pool_)) {
+  std::optional<IdleKeeper> idle;
+  if (limit == 0) idle = keepers_.reuse(order, run.generation, run.logs_bucket, pool_);
+  if (idle) {
     run.keeper = idle->pid;
     run.orders = std::move(idle->orders);
     run.cgroup = std::move(idle->cgroup);
@@ -213,9 +225,20 @@ OsResult<void> LocalEngine::hand_over(const std::string& order, JobId job, Run& 
     cgroup = pool_->open(run.cgroup);
     if (!cgroup) return give_up({errno, "open a cgroup"});
   }
-  auto started = start_keeper(settings_.keeper_program, order,
-                              {journal, wake_write_.get(), *logs, permits_.get(), cgroup.get()});
-  if (!started) return give_up(started.error());
+  Fd memory;
+  if (limit > 0) {
+    auto limited = memory_.limit(key.start, run.cgroup, limit);
+    if (!limited) return give_up(limited.error());
+    memory = std::move(*limited);
+    run.has_memory_cgroup = true;
+  }
+  auto started =
+      start_keeper(settings_.keeper_program, order,
+                   {journal, wake_write_.get(), *logs, permits_.get(), cgroup.get(), memory.get()});
+  if (!started) {
+    if (limit > 0) memory_.release(key.start);
+    return give_up(started.error());
+  }
   run.keeper = started->pid;
   run.orders = std::move(started->orders);
   return {};
@@ -232,8 +255,23 @@ void LocalEngine::stop(const AttemptKey& key, Duration grace) {
   const auto found = runs_.find(key);
   if (found == runs_.end()) return;
   found->second.stop_asked = true;
+  // Somebody may have stopped the keeper; it acts on nothing then.
+  wake(found->second);
   send(key, found->second, control_stop,
        static_cast<int>(std::min<std::int64_t>(grace.count(), INT32_MAX)));
+}
+
+void LocalEngine::wake(const Run& run) const {
+  if (run.keeper_gone || run.end_seen) return;
+  if (run.keeper_pidfd)
+    (void)send_signal(run.keeper_pidfd.get(), SIGCONT);
+  else if (run.is_child)
+    kill(run.keeper, SIGCONT);
+}
+
+void LocalEngine::freeze(const AttemptKey& key, bool wanted) {
+  const auto found = runs_.find(key);
+  if (found != runs_.end()) send(key, found->second, control_pause, wanted ? 1 : 0);
 }
 
 Result<void> LocalEngine::signal(const AttemptKey& key, int signal) {
@@ -292,6 +330,9 @@ void LocalEngine::take(const Journal::Read& read, std::vector<Observed>& out) {
         run->keeper_idle = n[ended_field::is_idle] != 0;
       }
       out.push_back({record.key, ended_of(record, !read.is_of_this_boot)});
+      return;
+    case RecordKind::paused:
+      out.push_back({record.key, fact::Paused{n[0] != 0, queue_time(boottime_ms())}});
       return;
     case RecordKind::stuck:
       out.push_back({record.key, fact::KillStuck{static_cast<std::int32_t>(n[0])}});
@@ -483,9 +524,16 @@ void LocalEngine::sweep_unclaimed() {
   }
 }
 
-fact::Launched LocalEngine::describe(const AttemptKey& key) {
+fact::Launched LocalEngine::describe(const Job& job) {
+  return describe(job.key(), job.spec.isolate, job.attempt.placement.memory_limit);
+}
+
+fact::Launched LocalEngine::describe(const AttemptKey& key, bool is_isolated,
+                                     std::int64_t memory_limit) {
   fact::Launched launched;
   launched.containment = containment();
+  if (is_isolated) launched.containment = pool_ ? "cgroup+namespace" : "namespace";
+  if (memory_limit > 0) launched.memory_by = memory_by();
   launched.log = fmt::format("{}/logs/{}/{}", settings_.state_directory,
                              key.job.value / logs_per_directory, log_name(key));
   return launched;
@@ -521,7 +569,8 @@ void LocalEngine::forget(const AttemptKey& key) {
     keepers_.put({run.keeper, std::move(run.orders), std::move(run.cgroup), run.generation,
                   run.logs_bucket, queue_time(boottime_ms())});
   else if (!run.cgroup.empty())
-    pool_->release(run.cgroup, run.spent);
+    pool_->release(run.cgroup, run.spent || run.has_memory_cgroup);
+  if (run.has_memory_cgroup || !run.is_child) memory_.release(key.start);
   if (run.is_child) journal_.release(run.generation);
   runs_.erase(found);
   if (std::ranges::none_of(runs_, [](const auto& item) { return !item.second.is_child; }))

@@ -22,6 +22,7 @@
 #include "engine/local/cgroup_pool.h"
 #include "engine/local/idle_keepers.h"
 #include "engine/local/journal.h"
+#include "engine/local/memory_cgroups.h"
 #include "keeper/permit.h"
 
 namespace reeve {
@@ -41,11 +42,12 @@ class LocalEngine : public Engine {
 
   std::expected<fact::Launched, OsError> start(const StartOrder& order) override;
   void stop(const AttemptKey& key, Duration grace) override;
+  void freeze(const AttemptKey& key, bool wanted) override;
   Result<void> signal(const AttemptKey& key, int signal) override;
   std::vector<Observed> observe() override;
   std::string cursor() const override { return journal_.cursor(); }
   Result<void> restore(const std::string& cursor) override { return journal_.restore(cursor); }
-  fact::Launched describe(const AttemptKey& key) override;
+  fact::Launched describe(const Job& job) override;
   Recovery recover(const Job& job) override;
   void finish_recovery() override { may_sweep_unclaimed_ = true; }
   void forget(const AttemptKey& key) override;
@@ -62,6 +64,10 @@ class LocalEngine : public Engine {
   std::function<void(int pidfd)> watch_exit;
 
   // "cgroup" or "subreaper": what new attempts get; and why it is not better.
+  // Why jobs can't be isolated here; empty when they can.
+  [[nodiscard]] const std::string& isolation_note() const { return why_no_isolation_; }
+  // Who enforces memory limits: "cgroup" or "samples".
+  [[nodiscard]] std::string memory_by() const { return memory_.works() ? "cgroup" : "samples"; }
   [[nodiscard]] std::string containment() const { return pool_ ? "cgroup" : "subreaper"; }
   [[nodiscard]] const std::string& containment_note() const { return why_no_cgroup_; }
   [[nodiscard]] std::size_t keepers() const { return runs_.size(); }
@@ -81,6 +87,7 @@ class LocalEngine : public Engine {
     bool keeper_gone = false;
     bool exit_seen = false;
     bool end_seen = false;
+    bool has_memory_cgroup = false;
     bool keeper_idle = false;  // after its END it waits for another order
     bool spent = false;
     bool stop_asked = false;
@@ -98,7 +105,10 @@ class LocalEngine : public Engine {
   Result<void> prepare();
   [[nodiscard]] std::string log_name(const AttemptKey& key) const;
   OsResult<int> logs_directory(JobId job);
-  OsResult<void> hand_over(const std::string& order, JobId job, Run& run);
+  OsResult<void> hand_over(const std::string& order, const AttemptKey& key, std::int64_t limit,
+                           Run& run);
+  fact::Launched describe(const AttemptKey& key, bool is_isolated, std::int64_t memory_limit);
+  void wake(const Run& run) const;
   void send(const AttemptKey& key, const Run& run, int signal, int value);
   void take(const Journal::Read& read, std::vector<Observed>& out);
   void hold_mains();
@@ -118,6 +128,8 @@ class LocalEngine : public Engine {
   LocalEngineSettings settings_;
   Journal journal_;
   std::optional<CgroupPool> pool_;
+  MemoryCgroups memory_;
+  std::string why_no_isolation_;
   std::string why_no_cgroup_;
   Fd wake_read_;
   Fd wake_write_;

@@ -1,7 +1,9 @@
 #include "engine/local/order_writer.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 
@@ -14,6 +16,33 @@ std::string join_numbers(const std::vector<int>& numbers) {
   std::string text;
   for (const int number : numbers) text += (text.empty() ? "" : ",") + std::to_string(number);
   return text;
+}
+
+// The variables that libraries look at before they start as many workers as there are CPUs. What
+// the submitter has set stays, unless the job was given a number.
+void limit_workers(const JobSpec& spec, const LaunchContext& context,
+                   std::map<std::string, std::string>& ours) {
+  static constexpr const char* names[] = {
+      "LOKY_MAX_CPU_COUNT",  "OMP_NUM_THREADS",        "OPENBLAS_NUM_THREADS",
+      "MKL_NUM_THREADS",     "BLIS_NUM_THREADS",       "VECLIB_MAXIMUM_THREADS",
+      "NUMEXPR_MAX_THREADS", "NUMEXPR_NUM_THREADS",    "NUMBA_NUM_THREADS",
+      "RAYON_NUM_THREADS",   "POLARS_MAX_THREADS",     "JULIA_NUM_THREADS",
+      "DASK_NUM_WORKERS",    "TF_NUM_INTRAOP_THREADS", "MC_CORES",
+      "GOMAXPROCS"};
+  cpu_set_t usable;
+  const int machine = sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable) : 1;
+  int workers = limits::workers_default;
+  if (spec.pin_cpus) workers = spec.demand.cpus;
+  if (spec.max_workers > 0) workers = spec.max_workers;
+  const std::string number = std::to_string(std::clamp(workers, 1, machine));
+  ours["REEVE_MAX_WORKERS"] = number;
+  for (const char* name : names) {
+    const std::string assignment = std::string(name) + "=";
+    const bool is_set = std::ranges::any_of(context.environment, [&](const std::string& variable) {
+      return variable.starts_with(assignment);
+    });
+    if (!is_set || spec.max_workers > 0) ours[name] = number;
+  }
 }
 
 void append_string(std::string& strings, const std::string& text) {
@@ -48,8 +77,12 @@ std::vector<std::string> job_environment(const StartOrder& order, const LaunchCo
       {"REEVE_CPUS", std::to_string(order.spec.demand.cpus)},
       {mark.substr(0, mark.find('=')), mark.substr(mark.find('=') + 1)},
   };
-  if (order.spec.demand.memory > 0) ours["REEVE_MEMORY"] = std::to_string(order.spec.demand.memory);
-  if (!order.gpus.empty()) ours["CUDA_VISIBLE_DEVICES"] = join_numbers(order.gpus);
+  if (order.placement.memory_limit > 0)
+    ours["REEVE_MEMORY"] = std::to_string(order.placement.memory_limit);
+  if (!order.placement.gpus.empty())
+    ours["CUDA_VISIBLE_DEVICES"] = join_numbers(order.placement.gpus);
+  if (!order.checkpoint.empty()) ours["REEVE_CHECKPOINT_DIR"] = order.checkpoint;
+  limit_workers(order.spec, context, ours);
   for (const auto& [name, value] : order.spec.environment) ours[name] = value;
 
   std::vector<std::string> environment;
@@ -67,7 +100,8 @@ std::vector<std::string> job_environment(const StartOrder& order, const LaunchCo
 }
 
 std::string write_order(const StartOrder& order, const LaunchContext& context,
-                        const std::vector<std::string>& environment, const std::string& log_name) {
+                        const std::vector<std::string>& environment, const std::string& log_name,
+                        std::int64_t sampled_limit) {
   OrderHeader header{};
   header.version = order_version;
   header.argument_count = static_cast<std::uint32_t>(order.spec.command.size());
@@ -78,6 +112,13 @@ std::string write_order(const StartOrder& order, const LaunchContext& context,
   header.start = order.key.start;
   header.log_max = order.spec.log_max;
   header.grace_ms = order.spec.grace.count();
+  header.memory_limit = sampled_limit;
+  header.is_isolated = order.spec.isolate ? 1 : 0;
+  for (const int cpu : order.placement.cpus)
+    if (cpu >= 0 && cpu < cpus_max) {
+      header.has_cpus = 1;
+      header.cpus[cpu / 64] |= std::uint64_t{1} << (cpu % 64);
+    }
   copy_limits(context, header);
 
   std::string bytes(sizeof header, '\0');

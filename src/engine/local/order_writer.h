@@ -15,8 +15,9 @@ namespace reeve {
                                                        const LaunchContext& context,
                                                        const std::string& mark);
 
+// `sampled_limit`: bytes that the keeper enforces; 0 where nothing or the kernel does.
 [[nodiscard]] std::string write_order(const StartOrder& order, const LaunchContext& context,
                                       const std::vector<std::string>& environment,
-                                      const std::string& log_name);
+                                      const std::string& log_name, std::int64_t sampled_limit);
 
 }  // namespace reeve

@@ -1,0 +1,145 @@
+#include "core/explain.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+
+#include "base/text.h"
+#include "base/time.h"
+
+namespace reeve {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+Duration ran_for(const Job& job, const Now& now) {
+  const Attempt& attempt = job.attempt;
+  if (attempt.started.ms == 0) return Duration(0);
+  const Time end = attempt.exit || attempt.ended.ms != 0 ? attempt.ended : now.time;
+  return end - attempt.started - attempt.paused_for;
+}
+
+void add_memory(const Job& job, Lines& lines) {
+  const Attempt& attempt = job.attempt;
+  const Usage& usage = attempt.usage;
+  if (attempt.placement.memory_limit > 0)
+    lines.push_back(fmt::format("its memory limit was {}, enforced by {}; its peak was {}",
+                                size_text(attempt.placement.memory_limit),
+                                attempt.placement.memory_by == "cgroup"
+                                    ? "the kernel"
+                                    : "looking at it five times a second",
+                                size_text(std::max(usage.memory_peak, usage.max_rss_bytes))));
+  if (job.reason == Reason::out_of_memory)
+    lines.push_back(fmt::format(
+        "give it more memory (`reeve edit` before `reeve retry`, or --mem {}), or let a retry do "
+        "so: --retry-on oom grows the limit by half each time",
+        size_text(attempt.placement.memory_limit * 2)));
+}
+
+void add_use(const Job& job, const Now& now, Lines& lines) {
+  const Attempt& attempt = job.attempt;
+  const Duration ran = ran_for(job, now);
+  const double cpu = static_cast<double>(attempt.usage.user_us + attempt.usage.system_us) / 1e6;
+  if (ran.count() < 1000 || !attempt.exit) return;
+  lines.push_back(fmt::format("it ran for {} and used {:.1f} of {} CPUs on average", to_text(ran),
+                              cpu * 1000 / static_cast<double>(ran.count()), job.spec.demand.cpus));
+}
+
+void add_exit(const Job& job, Lines& lines) {
+  const Attempt& attempt = job.attempt;
+  if (!attempt.exit) return;
+  const ExitStatus& exit = *attempt.exit;
+  if (exit.kind == ExitKind::exited && exit.code == 137)
+    lines.emplace_back(
+        "137 is what a shell returns when a program it ran was killed by SIGKILL: often for want "
+        "of "
+        "memory, or by somebody with kill -9");
+  else if (exit.kind == ExitKind::exited && exit.code == 127)
+    lines.emplace_back("127 is what a shell returns when it does not find a program");
+  else if (exit.kind == ExitKind::exited && exit.code == 126)
+    lines.emplace_back("126 is what a shell returns for a program that it may not execute");
+  else if (exit.kind == ExitKind::exited && exit.code > 128 && exit.code < 160)
+    lines.push_back(fmt::format("{} is what a shell returns when a program it ran was ended by {}",
+                                exit.code, signal_name(exit.code - 128)));
+  else if (exit.kind == ExitKind::signalled && exit.code == SIGKILL && !exit.stopped &&
+           job.reason != Reason::out_of_memory)
+    lines.emplace_back(
+        "nobody of Reeve sent that signal: it came from the kernel or from somebody with kill -9");
+}
+
+void add_limits(const Job& job, Lines& lines) {
+  if (job.reason == Reason::wall_limit && job.spec.time_limit)
+    lines.push_back(
+        fmt::format("its time limit is {}; a longer one: `reeve edit --time 2h` before "
+                    "`reeve retry`",
+                    to_text(*job.spec.time_limit)));
+  const LogSummary& log = job.attempt.log_summary;
+  if (log.gap_end > log.gap_begin)
+    lines.push_back(fmt::format("its log was longer than {}: {} in the middle were dropped",
+                                size_text(job.spec.log_max),
+                                size_text(log.gap_end - log.gap_begin)));
+  if (log.lost > 0)
+    lines.push_back(fmt::format("{} of its output could not be written", size_text(log.lost)));
+}
+
+}  // namespace
+
+Lines explain_held(const Job& job, const Now& now) {
+  if (!job.release_at)
+    return {fmt::format("it is held; `reeve release {}` lets it go", job.id.value)};
+  const Duration left = std::max(*job.release_at - now.time, Duration(0));
+  const std::string until =
+      fmt::format("attempt {} follows in {}", job.attempt.number + 1, to_text(left));
+  if (job.attempt.open)
+    return {"the machine could not start it; another try follows in " + to_text(left)};
+  Lines lines{until};
+  if (!job.error.empty()) lines.push_back("the last one ended so: " + job.error);
+  lines.push_back(
+      fmt::format("`reeve release {0}` starts it now, `reeve cancel {0}` ends it", job.id.value));
+  return lines;
+}
+
+Lines explain_job(const Job& job, const Now& now) {
+  Lines lines;
+  const Attempt& attempt = job.attempt;
+  if (!job.error.empty() && is_terminal(job.state)) lines.push_back(job.error);
+  switch (job.state) {
+    case JobState::running:
+      lines.push_back(fmt::format("it runs since {}{}", to_text(ran_for(job, now)),
+                                  attempt.pause_wanted ? ", and is being paused" : ""));
+      break;
+    case JobState::paused:
+      lines.push_back(fmt::format("it is paused since {}; `reeve resume {}` lets it go on",
+                                  to_text(now.time - attempt.paused_since), job.id.value));
+      break;
+    case JobState::cancelling:
+    case JobState::timing_out:
+      lines.push_back(fmt::format("its processes were asked to end, and have {} for that",
+                                  to_text(attempt.stop_grace)));
+      break;
+    case JobState::lost:
+      lines.emplace_back(
+          "what it did so far is not known: look at its log and its staged results before running "
+          "it again (`reeve retry`); --retry-on-lost lets Reeve do so by itself");
+      break;
+    case JobState::completed:
+      lines.emplace_back("its main process ended with exit code 0");
+      break;
+    default:
+      break;
+  }
+  if (attempt.kill_stuck)
+    lines.emplace_back(
+        "some process does not end although it was killed: it waits in the kernel, for a disk or a "
+        "network file system");
+  add_exit(job, lines);
+  add_memory(job, lines);
+  add_limits(job, lines);
+  add_use(job, now, lines);
+  if (attempt.leftovers > 0)
+    lines.push_back(
+        fmt::format("{} of its processes were left behind and ended", attempt.leftovers));
+  return lines;
+}
+
+}  // namespace reeve

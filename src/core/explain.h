@@ -1,0 +1,19 @@
+#pragma once
+// Why a job is as it is, in sentences for people. What waits in the queue is explained by those who
+// know it: core/resources.h and core/plan.h.
+
+#include <string>
+#include <vector>
+
+#include "core/job.h"
+#include "core/lifecycle.h"
+
+namespace reeve {
+
+// A held job: what it waits for.
+[[nodiscard]] std::vector<std::string> explain_held(const Job& job, const Now& now);
+
+// One that has started or ended: what happened, which limits it met, what could be done.
+[[nodiscard]] std::vector<std::string> explain_job(const Job& job, const Now& now);
+
+}  // namespace reeve
