@@ -23,6 +23,7 @@ namespace {
 struct RunCommand {
   bool background = false;
   int ready_fd = -1;
+  bool is_delegated = false;
 };
 
 struct StopCommand {
@@ -58,6 +59,7 @@ void run_daemon_process(const RunCommand& options) {
   daemon.keeper_program = program_beside_us("reeve-keeper");
   const char* no_cgroup = std::getenv("REEVE_NO_CGROUP");  // NOLINT(concurrency-mt-unsafe)
   daemon.use_cgroups = no_cgroup == nullptr || *no_cgroup == '\0';
+  daemon.is_delegated = options.is_delegated;
   if (options.ready_fd >= 0) daemon.ready_fd = options.ready_fd;
   daemon.log_to_stderr = !options.background;
   finish(run_daemon(daemon));
@@ -194,6 +196,8 @@ void add_daemon_commands(CLI::App& app) {
       daemon->add_subcommand("run", "be the daemon, in the foreground, with the log on stderr");
   run_app->add_flag("--background", run->background, "leave the session; log to daemon.log");
   run_app->add_option("--ready-fd", run->ready_fd, "descriptor to tell on when it serves");
+  run_app->add_flag("--delegated", run->is_delegated,
+                    "the cgroup that it is started in is its own, as with Delegate=yes of systemd");
   run_app->callback([run] { run_daemon_process(*run); });
 }
 

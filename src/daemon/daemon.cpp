@@ -112,8 +112,9 @@ Result<void> Daemon::open() {
   if (!clock) return std::unexpected(clock.error());
   clock_ = std::move(*clock);
 
-  auto engine = LocalEngine::open({options_.paths.state, options_.keeper_program, clock_->offset(),
-                                   clock_->has_rebooted(), options_.use_cgroups});
+  auto engine =
+      LocalEngine::open({options_.paths.state, options_.keeper_program, clock_->offset(),
+                         clock_->has_rebooted(), options_.use_cgroups, options_.is_delegated});
   if (!engine) return std::unexpected(engine.error());
   engine_ = std::move(*engine);
   engine_->watch_exit = [this](int pidfd) { watch_keeper(pidfd); };
