@@ -29,6 +29,7 @@
 #include "daemon/session.h"
 #include "daemon/state_directory.h"
 #include "engine/local/local_engine.h"
+#include "systemd/notify.h"
 
 namespace reeve {
 namespace {
@@ -296,6 +297,7 @@ void open_log(const DaemonOptions& options) {
 }
 
 void tell_ready(const DaemonOptions& options, const Result<void>& opened) {
+  if (opened) systemd::notify_ready();
   if (!options.ready_fd) {
     if (!opened) fmt::print(stderr, "reeve: {}\n", opened.error().message);
     return;
