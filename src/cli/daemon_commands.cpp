@@ -200,6 +200,7 @@ void add_daemon_commands(CLI::App& app) {
   run_app->add_flag("--delegated", run->is_delegated,
                     "the cgroup that it is started in is its own, as with Delegate=yes of systemd");
   run_app->callback([run] { run_daemon_process(*run); });
+  add_install_commands(*daemon);
 }
 
 }  // namespace reeve::cli
