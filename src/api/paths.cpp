@@ -68,6 +68,19 @@ Result<Paths> find_paths() {
                xdg("XDG_CONFIG_HOME", home, "/.config") + "/reeve/config.toml"};
 }
 
+int lock_holder(int fd) {
+  struct flock whole{};
+  whole.l_type = F_WRLCK;
+  if (::fcntl(fd, F_GETLK, &whole) != 0 || whole.l_type == F_UNLCK) return 0;
+  return whole.l_pid;
+}
+
+std::optional<int> find_daemon(const Paths& paths) {
+  const Fd file(::open(paths.lock().c_str(), O_RDWR | O_CLOEXEC));
+  const int pid = file ? lock_holder(file.get()) : 0;
+  return pid > 0 ? std::optional<int>(pid) : std::nullopt;
+}
+
 Result<int> connect_to(const std::string& socket_path) {
   Fd directory;
   const auto address = address_of(socket_path, directory);

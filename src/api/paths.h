@@ -1,6 +1,7 @@
 #pragma once
 // Where this user's Reeve keeps its things.
 
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -19,6 +20,12 @@ struct Paths {
 
 // All absolute. Fails when there is neither REEVE_HOME nor a home directory.
 [[nodiscard]] Result<Paths> find_paths();
+
+// The pid of the process that holds a lock (fcntl) on the whole of an open file; 0 for nobody.
+[[nodiscard]] int lock_holder(int fd);
+// The pid of the daemon that holds the state directory. Not for the daemon itself: it would lose
+// its lock.
+[[nodiscard]] std::optional<int> find_daemon(const Paths& paths);
 
 // A connected stream socket; paths longer than sockaddr_un allows are reached through their
 // directory. Code `unreachable` when nobody listens.

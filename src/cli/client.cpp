@@ -1,16 +1,14 @@
 #include "cli/client.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
+
+#include "cli/daemon_start.h"
 
 namespace reeve::cli {
 namespace {
@@ -24,68 +22,7 @@ std::unexpected<Error> connection_lost() {
   return failed(ErrorCode::unreachable, "the connection to the daemon was lost");
 }
 
-// Runs `reeve daemon run --background` with nothing of ours: no terminal, no pipe, no directory.
-Result<pid_t> spawn_daemon(int ready) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
-  posix_spawn_file_actions_adddup2(&actions, ready, 3);
-  posix_spawn_file_actions_adddup2(&actions, 0, 1);
-  posix_spawn_file_actions_adddup2(&actions, 0, 2);
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::array<std::string, 6> words{"reeve", "daemon", "run", "--background", "--ready-fd", "3"};
-  std::array<char*, 7> arguments{};
-  for (std::size_t i = 0; i < words.size(); ++i) arguments.at(i) = words.at(i).data();
-  pid_t pid = 0;
-  const int code =
-      posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (code != 0) return failed(OsError{code, "start the daemon"});
-  return pid;
-}
-
-std::string read_until_closed(int fd) {
-  std::string text;
-  std::array<char, 512> buffer{};
-  while (true) {
-    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return text;
-    text.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-}
-
 }  // namespace
-
-Result<void> start_daemon(const Paths& paths) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failed(OsError{errno, "make a pipe"});
-  const Fd read_end(ends[0]);
-  Fd write_end(ends[1]);
-  const auto pid = spawn_daemon(write_end.get());
-  if (!pid) return std::unexpected(pid.error());
-  write_end.reset();
-  std::string told = read_until_closed(read_end.get());
-  ::waitpid(*pid, nullptr, 0);  // the daemon itself has gone to the background
-  if (told.ends_with('\n')) told.pop_back();
-  if (told == "ready") return {};
-  const auto colon = told.find(": ");
-  if (colon == std::string::npos)
-    return failed(ErrorCode::unreachable, "the daemon could not be started; see " + paths.log());
-  // Busy: somebody else's daemon holds the directory. It was quicker, or it is just stopping.
-  const bool is_busy = told.substr(0, colon) == to_word(ErrorCode::busy);
-  return failed(is_busy ? ErrorCode::busy : ErrorCode::unreachable, told.substr(colon + 2));
-}
 
 Result<Client> Client::connect(const Paths& paths, IfDown if_down) {
   auto socket = connect_to(paths.socket());

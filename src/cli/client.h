@@ -35,8 +35,4 @@ class Client {
   std::int64_t next_id_ = 1;
 };
 
-// Starts a daemon for these paths in the background and waits until it serves. Code `busy` when
-// another one holds the state directory.
-[[nodiscard]] Result<void> start_daemon(const Paths& paths);
-
 }  // namespace reeve::cli

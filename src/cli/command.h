@@ -67,6 +67,7 @@ void add_list_commands(CLI::App& app);
 void add_log_commands(CLI::App& app);
 void add_control_commands(CLI::App& app);
 void add_daemon_commands(CLI::App& app);
+void add_install_commands(CLI::App& daemon);
 void add_completion_command(CLI::App& app);
 
 // Ends the command with this exit code.

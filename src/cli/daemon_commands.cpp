@@ -1,9 +1,7 @@
-// daemon start, stop, restart, status, run
+// daemon start, stop, restart, status, run; install and uninstall are in install.cpp
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,9 +11,10 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/daemon_start.h"
+#include "cli/daemon_stop.h"
 #include "cli/terminal.h"
 #include "daemon/daemon.h"
-#include "daemon/state_directory.h"
 
 namespace reeve::cli {
 namespace {
@@ -23,6 +22,7 @@ namespace {
 struct RunCommand {
   bool background = false;
   int ready_fd = -1;
+  bool is_delegated = false;
 };
 
 struct StopCommand {
@@ -32,12 +32,6 @@ struct StopCommand {
 struct StatusCommand {
   bool as_json = false;
 };
-
-std::string program_beside_us(const char* name) {
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return (self.parent_path() / name).string();
-}
 
 // Leaves the caller's session and everything that it had open; the daemon goes on in a child.
 void go_to_background(int ready_fd) {
@@ -52,37 +46,36 @@ void go_to_background(int ready_fd) {
 void run_daemon_process(const RunCommand& options) {
   const auto paths = find_paths();
   if (!paths) return finish(fail(paths.error()));
+  if (options.ready_fd >= 0)
+    (void)!::write(options.ready_fd, begun_word, std::string_view(begun_word).size());
   if (options.background) go_to_background(std::max(options.ready_fd, 2));
   DaemonOptions daemon;
   daemon.paths = *paths;
-  daemon.keeper_program = program_beside_us("reeve-keeper");
+  daemon.keeper_program = std::filesystem::path(own_program()).replace_filename("reeve-keeper");
   const char* no_cgroup = std::getenv("REEVE_NO_CGROUP");  // NOLINT(concurrency-mt-unsafe)
   daemon.use_cgroups = no_cgroup == nullptr || *no_cgroup == '\0';
+  daemon.is_delegated = options.is_delegated;
   if (options.ready_fd >= 0) daemon.ready_fd = options.ready_fd;
   daemon.log_to_stderr = !options.background;
   finish(run_daemon(daemon));
+}
+
+void warn_of_logout(const DaemonPlace& found) {
+  const auto warning = systemd::logout_warning(found.place, found.policy, user_name());
+  if (!warning.empty()) say(warning);
 }
 
 void run_start() {
   const auto paths = find_paths();
   if (!paths) return finish(fail(paths.error()));
   if (Client::connect(*paths, IfDown::fail)) {
-    say(fmt::format("the daemon is running (pid {})", find_daemon(*paths).value_or(0)));
-    return;
+    const int pid = find_daemon(*paths).value_or(0);
+    say(fmt::format("the daemon is running (pid {})", pid));
+    return warn_of_logout(find_place(pid));
   }
   if (auto started = Client::connect(*paths, IfDown::start); !started)
     return finish(fail(started.error()));
-  say(fmt::format("the daemon is running (pid {}); its log is {}", find_daemon(*paths).value_or(0),
-                  paths->log()));
-}
-
-// Returns once the process is gone.
-void await_exit(int pid) {
-  const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) return;
-  pollfd wanted{pidfd.get(), POLLIN, 0};
-  while (::poll(&wanted, 1, -1) < 0 && errno == EINTR) {
-  }
+  say(fmt::format("the daemon is running (pid {})", find_daemon(*paths).value_or(0)));
 }
 
 Result<std::int64_t> stop_daemon(const Paths& paths, bool cancel_jobs) {
@@ -92,10 +85,7 @@ Result<std::int64_t> stop_daemon(const Paths& paths, bool cancel_jobs) {
   const auto reply = client->call("stopDaemon", {{"cancel_jobs", cancel_jobs}});
   // A daemon of another version does not understand us, but every one stops at SIGTERM.
   if (!reply && reply.error().code == ErrorCode::invalid && pid && !cancel_jobs) {
-    const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));
-    if (pidfd && find_daemon(paths) == pid)
-      ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGTERM, nullptr, 0);
-    await_exit(*pid);
+    terminate_daemon(paths);
     return 0;
   }
   if (!reply) return std::unexpected(reply.error());
@@ -125,13 +115,17 @@ void run_stop(const StopCommand& options) {
 void run_restart() {
   const auto paths = find_paths();
   if (!paths) return finish(fail(paths.error()));
+  if (const auto service = find_service_of_root(*paths))
+    return finish(
+        fail({ErrorCode::forbidden,
+              fmt::format("only root may start it again: sudo systemctl restart {}", *service)}));
   const auto running = stop_daemon(*paths, false);
   if (!running && running.error().code != ErrorCode::unreachable)
     return finish(fail(running.error()));
   run_start();
 }
 
-void print_status(const json::object& status) {
+void print_status(const json::object& status, const DaemonPlace& found) {
   std::string jobs;
   for (const auto& [state, count] : status.at("jobs").as_object())
     jobs += fmt::format("{}{} {}", jobs.empty() ? "" : ", ", count.as_int64(), std::string(state));
@@ -142,12 +136,14 @@ void print_status(const json::object& status) {
       "state        {}\n"
       "jobs         {}\n"
       "capacity     {} CPUs, {} memory, {} GPUs\n"
-      "containment  {}{}\n",
+      "containment  {}{}\n"
+      "placement    {}\n",
       number_of(status, "pid"), text_of(status, "version"), text_of(status, "started_at"),
       printable(text_of(status, "state_dir")), jobs.empty() ? "none yet" : jobs,
       number_of(capacity, "cpus"), size_text(number_of(capacity, "memory_bytes")),
       number_of(capacity, "gpus"), text_of(status, "containment"),
-      note.empty() ? "" : " (weak: " + note + ")");
+      note.empty() ? "" : " (weak: " + note + ")",
+      printable(systemd::describe(found.place, found.policy)));
   if (const std::string degraded = text_of(status, "degraded"); !degraded.empty())
     out += fmt::format("DEGRADED     {}\n", printable(degraded));
   (void)print(out);
@@ -161,12 +157,19 @@ void run_status(const StatusCommand& options) {
   }
   auto reply = client->call("getStatus", {});
   if (!reply) return finish(fail(reply.error()));
+  const DaemonPlace found = find_place(static_cast<int>(number_of(*reply, "pid")));
   if (options.as_json) {
     (*reply)["running"] = true;
+    (*reply)["placement"] = systemd::to_word(found.place.kind);
+    (*reply)["unit"] = found.place.unit;
+    (*reply)["survives_logout"] =
+        systemd::to_word(systemd::survives_logout(found.place, found.policy));
+    (*reply)["lingering"] = systemd::to_word(found.policy.lingers);
     (void)print(json_text(*reply));
   } else {
-    print_status(*reply);
+    print_status(*reply, found);
   }
+  warn_of_logout(found);
 }
 
 }  // namespace
@@ -194,7 +197,10 @@ void add_daemon_commands(CLI::App& app) {
       daemon->add_subcommand("run", "be the daemon, in the foreground, with the log on stderr");
   run_app->add_flag("--background", run->background, "leave the session; log to daemon.log");
   run_app->add_option("--ready-fd", run->ready_fd, "descriptor to tell on when it serves");
+  run_app->add_flag("--delegated", run->is_delegated,
+                    "the cgroup that it is started in is its own, as with Delegate=yes of systemd");
   run_app->callback([run] { run_daemon_process(*run); });
+  add_install_commands(*daemon);
 }
 
 }  // namespace reeve::cli

@@ -118,7 +118,7 @@ struct LogSummary {
 // Where an attempt was put, as the engine told it when it was launched.
 struct Placement {
   std::string containment;  // "cgroup" or "subreaper"
-  std::string cgroup;       // name in the pool; empty without one
+  std::string cgroup;       // "INODE:DIRECTORY"; empty without one
   std::vector<int> gpus;    // indices of the devices
   std::vector<int> cpus;    // that it may run on; empty: all
   std::int64_t memory_limit = 0;

@@ -29,6 +29,7 @@
 #include "daemon/session.h"
 #include "daemon/state_directory.h"
 #include "engine/local/local_engine.h"
+#include "systemd/notify.h"
 
 namespace reeve {
 namespace {
@@ -112,8 +113,9 @@ Result<void> Daemon::open() {
   if (!clock) return std::unexpected(clock.error());
   clock_ = std::move(*clock);
 
-  auto engine = LocalEngine::open({options_.paths.state, options_.keeper_program, clock_->offset(),
-                                   clock_->has_rebooted(), options_.use_cgroups});
+  auto engine =
+      LocalEngine::open({options_.paths.state, options_.keeper_program, clock_->offset(),
+                         clock_->has_rebooted(), options_.use_cgroups, options_.is_delegated});
   if (!engine) return std::unexpected(engine.error());
   engine_ = std::move(*engine);
   engine_->watch_exit = [this](int pidfd) { watch_keeper(pidfd); };
@@ -299,6 +301,7 @@ void open_log(const DaemonOptions& options) {
 }
 
 void tell_ready(const DaemonOptions& options, const Result<void>& opened) {
+  if (opened) systemd::notify_ready();
   if (!options.ready_fd) {
     if (!opened) fmt::print(stderr, "reeve: {}\n", opened.error().message);
     return;

@@ -13,6 +13,7 @@ struct DaemonOptions {
   Paths paths;
   std::string keeper_program;
   bool use_cgroups = true;
+  bool is_delegated = false;  // its cgroup is its own (Delegate=yes of systemd)
   // Where "ready\n" is written once clients can connect, or "<error code>: <sentence>\n"; closed
   // afterwards. Nothing: the sentence goes to stderr.
   std::optional<int> ready_fd;

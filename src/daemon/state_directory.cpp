@@ -36,13 +36,6 @@ std::unexpected<Error> unusable(const Paths& paths, int code, const char* what) 
                             paths.state, error.message));
 }
 
-pid_t holder_of(int fd) {
-  struct flock whole{};
-  whole.l_type = F_WRLCK;
-  if (::fcntl(fd, F_GETLK, &whole) != 0 || whole.l_type == F_UNLCK) return 0;
-  return whole.l_pid;
-}
-
 }  // namespace
 
 Result<Fd> lock_state_directory(const Paths& paths) {
@@ -75,14 +68,8 @@ Result<Fd> lock_state_directory(const Paths& paths) {
   whole.l_type = F_WRLCK;
   if (::fcntl(lock.get(), F_SETLK, &whole) != 0)
     return failed(ErrorCode::busy, fmt::format("a daemon already uses {} (pid {})", paths.state,
-                                               holder_of(lock.get())));
+                                               lock_holder(lock.get())));
   return lock;
-}
-
-std::optional<int> find_daemon(const Paths& paths) {
-  const Fd file(::open(paths.lock().c_str(), O_RDWR | O_CLOEXEC));
-  const pid_t pid = file ? holder_of(file.get()) : 0;
-  return pid > 0 ? std::optional<int>(pid) : std::nullopt;
 }
 
 }  // namespace reeve

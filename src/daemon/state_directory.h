@@ -1,8 +1,6 @@
 #pragma once
 // The state directory: made, looked at, and locked by the one daemon that may use it.
 
-#include <optional>
-
 #include "api/paths.h"
 #include "base/fd.h"
 #include "base/result.h"
@@ -13,8 +11,5 @@ namespace reeve {
 // process ends, however it ends. Refused with a sentence: another daemon holds it (code `busy`,
 // naming its pid), it is another user's, on a network file system, read-only, or full.
 [[nodiscard]] Result<Fd> lock_state_directory(const Paths& paths);
-
-// The pid of the daemon that holds the state directory.
-[[nodiscard]] std::optional<int> find_daemon(const Paths& paths);
 
 }  // namespace reeve

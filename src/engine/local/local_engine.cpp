@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <utility>
 
 #include "base/check.h"
@@ -102,6 +101,7 @@ LocalEngine::~LocalEngine() {
   keepers_.let_go(Time{INT64_MAX}, pool_);
   memory_.close();
   if (pool_) pool_->close();
+  if (place_) place_->leave();
 }
 
 Result<std::unique_ptr<LocalEngine>> LocalEngine::open(LocalEngineSettings settings) {
@@ -126,14 +126,19 @@ Result<void> LocalEngine::prepare() {
   if (::access(settings_.keeper_program.c_str(), X_OK) != 0)
     return failed(ErrorCode::not_found,
                   "the program reeve-keeper is missing beside reeve: " + settings_.keeper_program);
-  tag_ = fmt::format("{:08x}", static_cast<std::uint32_t>(fnv1a(state)));
-  if (settings_.use_cgroups)
-    pool_ = CgroupPool::probe(tag_, why_no_cgroup_);
-  else
-    why_no_cgroup_ = "switched off by REEVE_NO_CGROUP";
-  if (settings_.use_cgroups) memory_ = MemoryCgroups::probe(tag_, pool_ ? pool_->path() : "");
   if (const auto probed = probe_isolation(); !probed)
     why_no_isolation_ = to_error(probed.error()).message;
+  tag_ = fmt::format("{:08x}", static_cast<std::uint32_t>(fnv1a(state)));
+  if (!settings_.use_cgroups) {
+    why_no_cgroup_ = "switched off by REEVE_NO_CGROUP";
+    return {};
+  }
+  place_ = CgroupPlace::enter(settings_.is_delegated);
+  if (place_)
+    pool_ = CgroupPool::probe({place_->directory(), tag_, state + "/pools"}, why_no_cgroup_);
+  else
+    why_no_cgroup_ = "no cgroup-v2 tree is mounted";
+  memory_ = MemoryCgroups::probe(tag_, pool_ ? pool_->path() : "");
   return {};
 }
 
@@ -500,11 +505,7 @@ bool LocalEngine::adopt(const Job& job, Run& run) {
 // The cgroup of a run whose launch was not committed before its daemon died.
 void LocalEngine::find_cgroup(Run& run) {
   if (!pool_ || !run.cgroup.empty()) return;
-  std::ifstream file(fmt::format("/proc/{}/cgroup", run.main));
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("0::") && line.find("/reeve-" + tag_ + "/") != std::string::npos)
-      if (std::string name = line.substr(line.rfind('/') + 1); pool_->adopt(name))
-        run.cgroup = std::move(name);
+  if (auto name = pool_->adopt_home_of(run.main)) run.cgroup = std::move(*name);
 }
 
 // Cgroups that nobody claims once every adopted run knows its own: their keepers were killed before

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "core/launch_context.h"
 #include "engine/engine.h"
+#include "engine/local/cgroup_place.h"
 #include "engine/local/cgroup_pool.h"
 #include "engine/local/idle_keepers.h"
 #include "engine/local/journal.h"
@@ -33,6 +34,7 @@ struct LocalEngineSettings {
   Duration boottime_to_queue{0};  // Time = boottime + this
   bool rebooted = false;          // the stored state is of an earlier boot
   bool use_cgroups = true;
+  bool is_delegated = false;  // the cgroup that we are started in is ours alone
 };
 
 class LocalEngine : public Engine {
@@ -127,6 +129,7 @@ class LocalEngine : public Engine {
 
   LocalEngineSettings settings_;
   Journal journal_;
+  std::optional<CgroupPlace> place_;
   std::optional<CgroupPool> pool_;
   MemoryCgroups memory_;
   std::string why_no_isolation_;
