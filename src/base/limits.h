@@ -32,6 +32,8 @@ inline constexpr int memory_look_first_ms = 100;
 inline constexpr std::int64_t memory_look_seldom_ms = 60'000;
 inline constexpr std::int64_t memory_look_often_ms = 1000;
 inline constexpr std::int64_t memory_look_limited_ms = 200;
+// Processes that are described for a post-mortem.
+inline constexpr int processes_told_max = 100;
 // Between two rounds of freezing, until nobody of a tree runs; and between those after the first
 // `freeze_fast_ms`, when some process does not stop because it waits in the kernel.
 inline constexpr std::int64_t freeze_round_ms = 1;

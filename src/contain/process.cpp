@@ -111,6 +111,7 @@ std::optional<ProcessStat> read_stat(pid_t pid) {
     const long long value = strtoll(at, &end, 10);
     if (end == at) return std::nullopt;
     if (field == 4) stat.parent = static_cast<pid_t>(value);
+    if (field == 14 || field == 15) stat.cpu_ticks += value;
     if (field == 20) stat.threads = value;
     if (field == 22) stat.start_ticks = static_cast<std::uint64_t>(value);
     if (field == 24) stat.resident_pages = value;

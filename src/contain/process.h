@@ -17,6 +17,7 @@ struct ProcessStat {
   std::int64_t threads = 0;       // of a zombie too: it may have living threads
   std::uint64_t start_ticks = 0;  // since boot; with the pid and the boot id an identity
   std::int64_t resident_pages = 0;
+  std::int64_t cpu_ticks = 0;  // user and system, of all its threads
 };
 
 // Nothing when there is no such process.

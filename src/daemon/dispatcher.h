@@ -72,6 +72,8 @@ class Dispatcher {
   [[nodiscard]] Result<std::optional<Job>> find(JobId id);
   // Why the job is in its state and what would change that, a sentence each.
   [[nodiscard]] std::vector<std::string> explain(const Job& job, const Now& now) const;
+  // A line about each process of a running job; empty for others.
+  [[nodiscard]] std::string processes(const Job& job) { return engine_.processes(job.key()); }
   [[nodiscard]] std::size_t jobs_waiting() const { return waiting_.size(); }
   [[nodiscard]] std::vector<JobId> active() const;
   [[nodiscard]] const Resources& resources() const { return resources_; }

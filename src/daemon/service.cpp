@@ -271,6 +271,7 @@ void Service::explain(const json::object& args, Reply reply) {
     json::object explained;
     explained["job"] = job_to_json(**job);
     explained["why"] = encode_json(dispatcher_.explain(**job, clock_.now()));
+    explained["processes"] = dispatcher_.processes(**job);
     out.push_back(std::move(explained));
   }
   reply(json::value(json::object{{"jobs", std::move(out)}}));

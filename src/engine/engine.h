@@ -57,6 +57,9 @@ class Engine {
   // Sends a signal to the processes of the tree.
   [[nodiscard]] virtual Result<void> signal(const AttemptKey& key, int signal) = 0;
 
+  // A line about each of its processes, with a headline; empty when it is not running.
+  [[nodiscard]] virtual std::string processes(const AttemptKey& key) = 0;
+
   // What happened since the last call, in order. What `cursor` then names is to be stored in the
   // transaction that stores the facts.
   [[nodiscard]] virtual std::vector<Observed> observe() = 0;

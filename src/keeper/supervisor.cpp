@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -18,6 +19,7 @@
 #include "base/limits.h"
 #include "contain/memory.h"
 #include "contain/process.h"
+#include "contain/process_line.h"
 #include "keeper/isolated_job.h"
 #include "keeper/launch.h"
 #include "keeper/order.h"
@@ -249,6 +251,7 @@ void Supervisor::stop(std::int64_t grace_ms) {
   take_report();
   reap();
   if (phase_ == Phase::killing) return;
+  if (main_alive_) write_processes("when it was asked to end");
   if (main_alive_) stopped_ = true;
   end_with(std::max<std::int64_t>(grace_ms, 0));
 }
@@ -299,9 +302,29 @@ void Supervisor::freeze() {
 void Supervisor::look_at_memory() {
   if (machine_oom_kills_before_ < 0) machine_oom_kills_before_ = machine_oom_kills();
   if (!memory_watch_.look(containment_.members(), now_ms())) return;
+  write_processes("when it was over its memory limit");
   hit_memory_limit_ = true;
   kill_at_ = now_ms();
   phase_ = Phase::ending;
+}
+
+// What its processes were doing, kept beside the log: the first occasion counts.
+void Supervisor::write_processes(const char* occasion) {
+  if (std::exchange(processes_told_, true)) return;
+  char name[300];
+  snprintf(name, sizeof name, "%s.processes", log_name_);
+  const Fd file(openat(logs_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file) return;
+  char line[process_line_bytes];
+  const int head = snprintf(line, sizeof line, "Processes %s:\n%s", occasion, process_columns);
+  (void)!write(file.get(), line, static_cast<std::size_t>(head));
+  int left = limits::processes_told_max;
+  for (const pid_t pid : containment_.members()) {
+    if (pid == init_) continue;
+    if (left-- == 0) break;
+    const std::size_t length = format_process(pid, line);
+    (void)!write(file.get(), line, length);
+  }
 }
 
 // Without the init of its namespace, which is ours.
@@ -343,6 +366,7 @@ void Supervisor::proceed() {
   if (notes_length_ > 0) write_notes();
   if (phase_ == Phase::leftovers && now >= patience_until_) {
     leftovers_ = count_members();
+    write_processes("left behind when the main process had ended");
     wake_daemon();  // it is `finishing` now, and that may take a while
     end_with(grace_ms_);
   }

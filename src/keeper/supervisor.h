@@ -37,6 +37,7 @@ class Supervisor {
   bool begin(OrderView order);
   void note_cgroup_cpu();
   void look_at_memory();
+  void write_processes(const char* occasion);
   void take_report();
   void pause(bool wanted);
   void freeze();
@@ -102,6 +103,7 @@ class Supervisor {
   bool hit_memory_limit_ = false;
   std::int64_t oom_kills_before_ = 0;
   std::int64_t machine_oom_kills_before_ = -1;  // not looked at
+  bool processes_told_ = false;
   bool was_killed_ = false;                     // by SIGKILL, whoever sent it
   bool has_cgroup_cpu_ = false;
   std::int64_t cgroup_user_us_ = 0;

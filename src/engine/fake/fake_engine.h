@@ -33,6 +33,7 @@ class FakeEngine : public Engine {
   std::expected<fact::Launched, OsError> start(const StartOrder& order) override;
   void stop(const AttemptKey& key, Duration grace) override;
   Result<void> signal(const AttemptKey& key, int signal) override;
+  std::string processes(const AttemptKey&) override { return ""; }
   std::vector<Observed> observe() override;
   std::string cursor() const override;
   Result<void> restore(const std::string& cursor) override;

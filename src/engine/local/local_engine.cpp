@@ -21,6 +21,7 @@
 #include "contain/isolation.h"
 #include "contain/marked.h"
 #include "contain/process.h"
+#include "contain/process_line.h"
 #include "engine/local/keeper_start.h"
 #include "engine/local/order_writer.h"
 #include "keeper/order.h"
@@ -285,6 +286,19 @@ Result<void> LocalEngine::signal(const AttemptKey& key, int signal) {
     return failed(ErrorCode::conflict, fmt::format("job {} is not running", key.job.value));
   send(key, found->second, control_signal, signal);
   return {};
+}
+
+std::string LocalEngine::processes(const AttemptKey& key) {
+  const auto found = runs_.find(key);
+  if (found == runs_.end() || found->second.keeper_gone || found->second.end_seen) return "";
+  std::string text = process_columns;
+  int left = limits::processes_told_max;
+  for (const pid_t pid : descendants_of(found->second.keeper)) {
+    if (left-- == 0) return text + "…\n";
+    std::array<char, process_line_bytes> line{};
+    text.append(line.data(), format_process(pid, line.data()));
+  }
+  return text;
 }
 
 std::vector<Observed> LocalEngine::observe() {

@@ -46,6 +46,7 @@ class LocalEngine : public Engine {
   void stop(const AttemptKey& key, Duration grace) override;
   void freeze(const AttemptKey& key, bool wanted) override;
   Result<void> signal(const AttemptKey& key, int signal) override;
+  std::string processes(const AttemptKey& key) override;
   std::vector<Observed> observe() override;
   std::string cursor() const override { return journal_.cursor(); }
   Result<void> restore(const std::string& cursor) override { return journal_.restore(cursor); }
