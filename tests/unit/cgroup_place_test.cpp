@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "contain/cgroup_probe.h"
+
 namespace reeve::test {
 namespace {
 

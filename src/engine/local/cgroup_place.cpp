@@ -4,13 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <fstream>
-#include <iterator>
-#include <sstream>
 
 #include "base/fd.h"
+#include "contain/cgroup_probe.h"
 
 namespace reeve {
 namespace {
@@ -39,28 +36,6 @@ bool move_into(const std::string& directory) {
 
 }  // namespace
 
-std::optional<std::string> cgroup_mount_point() {
-  std::ifstream mounts("/proc/self/mountinfo");
-  for (std::string line; std::getline(mounts, line);) {
-    const auto dash = line.find(" - ");
-    if (dash == std::string::npos || line.compare(dash + 3, 8, "cgroup2 ") != 0) continue;
-    std::istringstream fields(line);
-    std::string field;
-    for (int i = 0; i < 5; ++i) fields >> field;
-    return field;
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> cgroup_in(std::string_view proc_cgroup) {
-  while (!proc_cgroup.empty()) {
-    const auto line = proc_cgroup.substr(0, proc_cgroup.find('\n'));
-    if (line.starts_with("0::")) return std::string(line == "0::/" ? "" : line.substr(3));
-    proc_cgroup.remove_prefix(std::min(line.size() + 1, proc_cgroup.size()));
-  }
-  return std::nullopt;
-}
-
 std::string cgroup_for_pool(std::string_view own) {
   own = own.substr(0, find_pool(own));
   if (own.ends_with(leaf_name)) own.remove_suffix(leaf_name.size());
@@ -73,8 +48,7 @@ bool is_in_a_pool(std::string_view own) {
 
 std::optional<CgroupPlace> CgroupPlace::enter(bool is_delegated) {
   const auto mount = cgroup_mount_point();
-  std::ifstream file("/proc/self/cgroup");
-  const auto own = cgroup_in(std::string(std::istreambuf_iterator<char>(file), {}));
+  const auto own = own_cgroup();
   if (!mount || !own) return std::nullopt;
   CgroupPlace place;
   place.directory_ = *mount + cgroup_for_pool(*own);

@@ -11,11 +11,6 @@
 
 namespace reeve {
 
-// Where the cgroup-v2 tree is mounted: the whole of it, or beside version 1 (hybrid).
-[[nodiscard]] std::optional<std::string> cgroup_mount_point();
-// The cgroup-v2 line of a /proc/PID/cgroup, as a path below the mount point: empty for its root.
-[[nodiscard]] std::optional<std::string> cgroup_in(std::string_view proc_cgroup);
-
 // The cgroup below which a daemon that stands in `own` makes its pool. Its own, but: above the
 // leaf of a daemon, and above the pool of another daemon when one of that one's jobs started us.
 [[nodiscard]] std::string cgroup_for_pool(std::string_view own);

@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,9 +11,7 @@
 #include <iterator>
 
 #include "base/result.h"
-#include "contain/birth.h"
-#include "contain/containment.h"
-#include "engine/local/cgroup_place.h"
+#include "contain/cgroup_probe.h"
 
 namespace reeve {
 namespace {
@@ -29,31 +25,6 @@ std::optional<std::string> name_of(const std::string& directory) {
 
 std::string directory_of(const std::string& name) {
   return name.substr(name.find(':') + 1);
-}
-
-// A process is born in the cgroup, does nothing, and is killed with it.
-bool can_bear_and_kill(int cgroup) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return false;
-  const Fd read_end(ends[0]);
-  Fd write_end(ends[1]);
-  // Not vfork: the child must stay until it is killed.
-  clone_args arguments{};
-  arguments.flags = CLONE_INTO_CGROUP;
-  arguments.exit_signal = SIGCHLD;
-  arguments.cgroup = static_cast<std::uint64_t>(cgroup);
-  const long pid = reeve_clone3(&arguments, sizeof arguments);
-  if (pid == 0)
-    while (true) pause();
-  if (pid < 0) return false;
-  Containment containment(cgroup, false);
-  const bool was_born = !containment.is_empty();
-  containment.kill_round();
-  // Should the kill not work, the child must not stay behind.
-  kill(static_cast<pid_t>(pid), SIGKILL);
-  int status = 0;
-  waitpid(static_cast<pid_t>(pid), &status, 0);
-  return was_born && WIFSIGNALED(status) && containment.is_empty();
 }
 
 }  // namespace
