@@ -17,11 +17,15 @@ namespace reeve::cli {
 namespace {
 
 // The words of the job's command are taken out before anything else is parsed: they are not ours,
-// whatever they look like. After `--`, or from the first word that is neither an option of `run`
-// and `submit` nor an option's value.
+// whatever they look like. After `--`, or from the first word that is neither an option of `run`,
+// `submit` and `contain` nor an option's value.
 std::vector<std::string> take_command_words(std::vector<std::string>& words) {
-  if (words.empty() || (words[0] != "run" && words[0] != "submit" && words[0] != "add")) return {};
-  const auto takes_value = [](const std::string& word) {
+  const bool is_contain = !words.empty() && words[0] == "contain";
+  if (!is_contain &&
+      (words.empty() || (words[0] != "run" && words[0] != "submit" && words[0] != "add")))
+    return {};
+  const auto takes_value = [&](const std::string& word) {
+    if (is_contain) return takes_contain_value(word);
     if (word == "--batch") return true;
     for (const SubmitOption& option : submit_options()) {
       if (std::string_view(option.value).empty()) continue;
@@ -47,7 +51,8 @@ std::vector<std::string> take_command_words(std::vector<std::string>& words) {
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
-  signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write, not our death
+  // A reader that goes away is an error of write, not our death.
+  const bool ignored_pipe = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
   std::vector<std::string> words(argv + 1, argv + argc);
   std::vector<std::string> command_words = take_command_words(words);
   CLI::App app{"Reeve runs long pipelines, loses nothing, and tells the truth about them.",
@@ -63,6 +68,8 @@ int run_command_line(int argc, char** argv) {
   add_why_command(app);
   add_control_commands(app);
   add_daemon_commands(app);
+  const ContainInput contain_input{command_words, ignored_pipe};
+  add_contain_command(app, contain_input);
   add_completion_command(app);
   app.add_subcommand("version", "print the version")->callback([] {
     (void)print(std::string("reeve ") + REEVE_VERSION + "\n");

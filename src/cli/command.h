@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/client.h"
@@ -60,6 +61,14 @@ enum class Scope {
 // JSON for stdout: valid UTF-8 whatever bytes are in it.
 [[nodiscard]] std::string json_text(const json::value& value);
 
+// What `contain` takes from the command line and from whoever started us.
+struct ContainInput {
+  const std::vector<std::string>& command_words;
+  bool ignores_pipe = false;  // SIGPIPE was ignored when we were started
+};
+// Whether the option of `contain` is followed by a value.
+[[nodiscard]] bool takes_contain_value(std::string_view option);
+
 // Each registers its commands with the application; their callbacks throw CLI::RuntimeError with
 // the exit code when it is not 0.
 void add_submit_commands(CLI::App& app, std::vector<std::string>& command_words);
@@ -69,6 +78,7 @@ void add_control_commands(CLI::App& app);
 void add_why_command(CLI::App& app);
 void add_daemon_commands(CLI::App& app);
 void add_install_commands(CLI::App& daemon);
+void add_contain_command(CLI::App& app, const ContainInput& input);
 void add_completion_command(CLI::App& app);
 
 // Ends the command with this exit code.

@@ -10,8 +10,8 @@ import processes
 from harness import JOB_FIELDS, PATIENCE, SystemTest
 from processes import until
 
-VERBS = ["run", "submit", "add", "ls", "show", "log", "follow", "wait", "cancel", "kill", "signal",
-         "hold", "release", "rm", "events", "daemon", "completion", "version"]
+VERBS = ["run", "contain", "submit", "add", "ls", "show", "log", "follow", "wait", "cancel", "kill",
+         "signal", "hold", "release", "rm", "events", "daemon", "completion", "version"]
 
 
 def signal_group(process, number):

@@ -47,7 +47,7 @@ const std::map<std::string, std::set<std::string>>& arrows() {
       {"keeper", {"base", "contain"}},
       {"api", {"base", "core", "store"}},
       {"systemd", {"base"}},
-      {"cli", {"base", "core", "api", "systemd"}},
+      {"cli", {"base", "core", "contain", "api", "systemd"}},
       {"daemon",
        {"base", "core", "contain", "store", "output", "engine", "engine/fake", "engine/local",
         "keeper", "api", "systemd"}},
