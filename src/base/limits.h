@@ -32,6 +32,10 @@ inline constexpr int memory_look_first_ms = 100;
 inline constexpr std::int64_t memory_look_seldom_ms = 60'000;
 inline constexpr std::int64_t memory_look_often_ms = 1000;
 inline constexpr std::int64_t memory_look_limited_ms = 200;
+// The journal could not be written: how long until the next try, and how many at the end of a job
+// before its keeper goes without having told it (ten minutes).
+inline constexpr int journal_wait_ms = 200;
+inline constexpr int journal_tries_max = 3000;
 // Processes that are described for a post-mortem.
 inline constexpr int processes_told_max = 100;
 // Between two rounds of freezing, until nobody of a tree runs; and between those after the first

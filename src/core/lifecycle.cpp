@@ -228,10 +228,7 @@ class Transition {
     attempt().leftovers = ended.leftovers;
     attempt().kill_stuck = false;
     if (ended.from_earlier_boot && ended.has_results && is_success()) {
-      close(JobState::lost, Reason::reboot, "recovery",
-            "it ended with exit code 0, but the machine went down before its results were safe; "
-            "what there is of them is kept in " +
-                attempt().staging);
+      lose_results();
       return done();
     }
     conclude(ended.has_results);
@@ -270,16 +267,20 @@ class Transition {
 
   Outcome operator()(const fact::PublishFailed& failure) {
     if (!is_publishing()) return refuse("it is not being published");
+    attempt().results_dir = failure.directory;
     close(JobState::failed, Reason::publish_error, "publisher",
-          "it succeeded, but its results could not be put into place: " + failure.error +
-              "; they are kept in " + attempt().staging);
+          failure.directory.empty()
+              ? "it succeeded, but its results could not be put into place: " + failure.error +
+                    "; they are kept in " + attempt().staging
+              : "it succeeded and its results are in " + failure.directory +
+                    ", but the disk did not confirm that they are safe: " + failure.error);
     return done();
   }
 
   Outcome operator()(const fact::KeeperGone& gone) {
     using Finding = fact::KeeperGone::Finding;
     if (!attempt().open || is_terminal(job().state)) return refuse("it has ended");
-    if (is_publishing()) return refuse("its end is known");
+    if (is_publishing() && gone.finding != Finding::rebooted) return refuse("its end is known");
     if (gone.finding == Finding::never_started) {
       attempt().intent = false;
       if (attempt().stop != StopCause::none)
@@ -292,6 +293,10 @@ class Transition {
       // The exit was recorded before the keeper vanished, so the result is known.
       if (job().state != JobState::finishing) move_to(JobState::finishing, "recovery");
       conclude(true);
+      return done();
+    }
+    if (is_publishing()) {
+      lose_results();
       return done();
     }
     attempt().ended = now_.time;
@@ -363,6 +368,14 @@ class Transition {
     } else {
       close(JobState::completed, Reason::none, "keeper", "");
     }
+  }
+
+  // They may be torn: files that were written last may be empty.
+  void lose_results() {
+    close(JobState::lost, Reason::reboot, "recovery",
+          "it ended with exit code 0, but the machine went down before its results were safe; what "
+          "there is of them is in " +
+              attempt().staging);
   }
 
   bool ran_out_of_memory() { return attempt().usage.over_memory || attempt().usage.oom_kills > 0; }

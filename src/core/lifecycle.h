@@ -111,6 +111,7 @@ struct Published {
 struct PublishClash {};
 struct PublishFailed {
   std::string error;
+  std::string directory;  // where the results stand, though the disk did not confirm it
 };
 // The keeper is gone and left no END, its containment was proven empty.
 struct KeeperGone {

@@ -68,7 +68,7 @@ class Daemon {
  private:
   void listen_for_signals();
   void watch(Descriptor& descriptor);
-  void watch_keeper(int pidfd);
+  bool watch_keeper(int pidfd);
   void schedule_pump();
   void pump();
   void arm_timer(std::optional<Time> at, const Now& now);
@@ -104,6 +104,8 @@ Result<void> Daemon::open() {
   lock_ = std::move(*lock);
   auto config = load_config(options_.paths.config);
   if (!config) return std::unexpected(config.error());
+  if (auto checked = check_database_is_there(options_.paths); !checked)
+    return std::unexpected(checked.error());
   auto store = Store::open(options_.paths.database());
   if (!store) return std::unexpected(store.error());
   store_ = std::move(*store);
@@ -118,7 +120,7 @@ Result<void> Daemon::open() {
                          clock_->has_rebooted(), options_.use_cgroups, options_.is_delegated});
   if (!engine) return std::unexpected(engine.error());
   engine_ = std::move(*engine);
-  engine_->watch_exit = [this](int pidfd) { watch_keeper(pidfd); };
+  engine_->watch_exit = [this](int pidfd) { return watch_keeper(pidfd); };
   config->capacity.has_strict_containment = engine_->containment() == "cgroup";
   config->capacity.has_isolation = engine_->isolation_note().empty();
   output_ = std::make_unique<FileOutput>(options_.paths.state + "/checkpoints");
@@ -183,14 +185,17 @@ void Daemon::watch(Descriptor& descriptor) {
   });
 }
 
-void Daemon::watch_keeper(int pidfd) {
-  adopted_.emplace_back(context_, ::dup(pidfd));
+bool Daemon::watch_keeper(int pidfd) {
+  const int own = ::fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) return false;
+  adopted_.emplace_back(context_, own);
   const auto item = std::prev(adopted_.end());
   item->async_wait(Descriptor::wait_read, [this, item](const auto& error) {
     if (error) return;
     adopted_.erase(item);
     schedule_pump();
   });
+  return true;
 }
 
 // Requests that have arrived together are taken together, and share a commit.
@@ -327,12 +332,19 @@ int run_daemon(DaemonOptions options) {
   // What our starter ignores (nohup) the jobs should not; SIGPIPE is set back for keepers.
   for (int number = 1; number < 32; ++number) std::signal(number, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
-  Daemon daemon(options);
-  open_log(options);
-  const auto opened = daemon.open();
+  // What libraries throw when there are no descriptors or threads to be had.
+  std::unique_ptr<Daemon> daemon;
+  Result<void> opened;
+  try {
+    daemon = std::make_unique<Daemon>(options);
+    open_log(options);
+    opened = daemon->open();
+  } catch (const std::exception& error) {
+    opened = failed(ErrorCode::io, fmt::format("the daemon can't start: {}", error.what()));
+  }
   tell_ready(options, opened);
   if (!opened) return opened.error().code == ErrorCode::busy ? 75 : 1;
-  daemon.run();
+  daemon->run();
   return 0;
 }
 

@@ -246,7 +246,9 @@ void Dispatcher::advance(const Now& now) {
     else if (outcome.kind == Kind::taken)
       observe({outcome.key, fact::PublishClash{}}, now);
     else
-      observe({outcome.key, fact::PublishFailed{std::move(outcome.text)}}, now);
+      observe(
+          {outcome.key, fact::PublishFailed{std::move(outcome.text), std::move(outcome.directory)}},
+          now);
   }
   fire_timers(now);
   plan(now);

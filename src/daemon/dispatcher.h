@@ -112,6 +112,7 @@ class Dispatcher {
   Result<void> check_spec(const JobSpec& spec) const;
   Result<std::optional<JobId>> find_by_key(const std::string& key);
   Result<void> load(const Now& now);
+  Result<void> load_all(const Now& now);
   void recover_attempt(JobId id, const Now& now);
   void adopt_launch(Entry& entry, const Now& now);
   [[nodiscard]] bool has_uncommitted() const;
@@ -119,6 +120,7 @@ class Dispatcher {
   void drop_batch();
   void write_batch(const Now& now);
   void finish_batch(const Now& now);
+  void refuse_batch();
   void abandon_batch(const Error& error, const Now& now);
 
   Store& store_;
@@ -158,6 +160,7 @@ class Dispatcher {
 
   std::optional<Error> degraded_;
   Time retry_at_;
+  bool is_loaded_ = false;    // memory is what the disk says, and what was decided since
   bool is_retrying_ = false;  // loaded again, and to be committed
 };
 

@@ -15,11 +15,12 @@ namespace reeve {
 
 bool Dispatcher::has_uncommitted() const {
   return !changed_.empty() || !events_.empty() || !callbacks_.empty() || !removed_.empty() ||
-         cursor_dirty_;
+         !effects_.empty() || cursor_dirty_;
 }
 
 std::optional<Time> Dispatcher::commit_due() const {
   if (!has_uncommitted()) return std::nullopt;
+  if (degraded_ && !is_loaded_) return callbacks_.empty() ? retry_at_ : Time{0};
   if (!callbacks_.empty()) return Time{0};
   if (degraded_) return is_retrying_ ? Time{0} : retry_at_;
   const bool is_urgent =
@@ -57,6 +58,7 @@ void Dispatcher::write_batch(const Now& now) {
 
 void Dispatcher::commit(const Now& now) {
   if (!has_uncommitted()) return;
+  if (!is_loaded_) return refuse_batch();
   if (auto committed = store_.transact([&] { write_batch(now); }); !committed)
     abandon_batch(committed.error(), now);
   else
@@ -100,6 +102,14 @@ void Dispatcher::finish_batch(const Now& now) {
   if (on_changed) on_changed(changed);
 }
 
+// The state could not be read: nothing may be written that was decided on a part of it.
+void Dispatcher::refuse_batch() {
+  const auto callbacks = std::exchange(callbacks_, {});
+  drop_batch();
+  const Result<void> outcome = std::unexpected(*degraded_);
+  for (const auto& then : callbacks) then(outcome);
+}
+
 // Memory is ahead of the disk: it goes, and the disk is read again, as after a crash. Facts are
 // read again, too, since their cursor was not committed.
 void Dispatcher::abandon_batch(const Error& error, const Now& now) {
@@ -109,7 +119,7 @@ void Dispatcher::abandon_batch(const Error& error, const Now& now) {
   retry_at_ = now.time + Duration(1000);
   const Result<void> outcome = std::unexpected(error);
   for (const auto& then : callbacks) then(outcome);
-  if (auto loaded = load(now); !loaded) degraded_ = loaded.error();
+  (void)load(now);
 }
 
 Result<void> Dispatcher::recover(const Now& now) {
@@ -129,6 +139,14 @@ void Dispatcher::drop_batch() {
 }
 
 Result<void> Dispatcher::load(const Now& now) {
+  is_loaded_ = false;
+  auto loaded = load_all(now);
+  is_loaded_ = loaded.has_value();
+  if (!loaded) degraded_ = loaded.error();
+  return loaded;
+}
+
+Result<void> Dispatcher::load_all(const Now& now) {
   drop_batch();
   context_ = {};
   jobs_.clear();
@@ -181,7 +199,13 @@ void Dispatcher::recover_attempt(JobId id, const Now& now) {
   if (!entry.job.attempt.open || (!is_active(entry.job.state) && !entry.job.attempt.intent)) return;
   if (entry.job.state == JobState::finishing && !entry.job.attempt.publish_target.empty()) {
     // Its end is known; when the batch that told so is the current one, the effect is under way.
-    if (!entry.job_dirty) effects_.emplace_back(id, effect::Publish{});
+    if (entry.job_dirty) return;
+    // What was staged before the machine went down may not have reached the disk; what stands in
+    // its place had.
+    if (entry.job.attempt.ended <= engine_.boot_time() && !output_.is_in_place(entry.job))
+      (void)step(entry, fact::KeeperGone{fact::KeeperGone::Finding::rebooted}, now);
+    else
+      effects_.emplace_back(id, effect::Publish{});
     return;
   }
   using Finding = fact::KeeperGone::Finding;

@@ -12,9 +12,9 @@
 #include <cstring>
 #include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
-#include "base/check.h"
 #include "core/run_directory.h"
 
 namespace reeve {
@@ -50,10 +50,9 @@ bool is_untouched(const std::string& path) {
 }  // namespace
 
 FileOutput::FileOutput(std::string checkpoints)
-    : checkpoints_(std::move(checkpoints)),
-      ready_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      worker_([this] { work(); }) {
-  check(static_cast<bool>(ready_), "an eventfd can be made at start");
+    : checkpoints_(std::move(checkpoints)), ready_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!ready_) throw std::system_error(errno, std::generic_category(), "make an eventfd");
+  worker_ = std::thread([this] { work(); });
 }
 
 FileOutput::~FileOutput() {
@@ -138,6 +137,11 @@ std::string FileOutput::checkpoint_directory(const Job& job) {
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return path;
   if (errno != ENOENT || (::mkdir(checkpoints_.c_str(), 0700) != 0 && errno != EEXIST)) return "";
   return ::mkdir(path.c_str(), 0700) == 0 ? path : "";
+}
+
+bool FileOutput::is_in_place(const Job& job) {
+  return ::access(job.attempt.publish_target.c_str(), F_OK) == 0 &&
+         ::access(job.attempt.staging.c_str(), F_OK) != 0;
 }
 
 void FileOutput::remove_checkpoints(JobId job) {

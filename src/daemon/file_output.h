@@ -22,6 +22,7 @@ namespace reeve {
 // just deleted.
 class FileOutput : public Output {
  public:
+  // Throws std::system_error without a descriptor or a thread to be had.
   // `checkpoints`: the directory below which jobs keep what outlives an attempt.
   explicit FileOutput(std::string checkpoints);
   // Removes unused staging directories. Waits for the publication that is under way; those that
@@ -33,6 +34,7 @@ class FileOutput : public Output {
   void publish(const Job& job) override;
   void set_aside(const Job& job) override;
   std::string checkpoint_directory(const Job& job) override;
+  bool is_in_place(const Job& job) override;
   void remove_checkpoints(JobId job) override;
   std::vector<PublishOutcome> collect() override;
 

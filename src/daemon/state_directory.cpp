@@ -72,4 +72,17 @@ Result<Fd> lock_state_directory(const Paths& paths) {
   return lock;
 }
 
+Result<void> check_database_is_there(const Paths& paths) {
+  if (::access((paths.state + "/permits").c_str(), F_OK) != 0) return {};
+  // The first page is written before anything else is; it has at least 512 bytes.
+  struct stat info{};
+  const bool is_there = ::stat(paths.database().c_str(), &info) == 0;
+  if (is_there && info.st_size >= 512) return {};
+  return failed(
+      ErrorCode::corrupt,
+      fmt::format("the database {} is {}, although jobs were run from {}: restore it from "
+                  "a backup, or move the whole directory away to start anew",
+                  paths.database(), is_there ? "empty" : "gone", paths.state));
+}
+
 }  // namespace reeve

@@ -12,4 +12,8 @@ namespace reeve {
 // naming its pid), it is another user's, on a network file system, read-only, or full.
 [[nodiscard]] Result<Fd> lock_state_directory(const Paths& paths);
 
+// Refuses when the database is gone or empty although the rest of the directory has been in use:
+// SQLite would make it anew, and every job would be forgotten.
+[[nodiscard]] Result<void> check_database_is_there(const Paths& paths);
+
 }  // namespace reeve

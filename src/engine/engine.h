@@ -71,6 +71,9 @@ class Engine {
   // What `start` would have told of a start whose daemon died before it could write so.
   [[nodiscard]] virtual fact::Launched describe(const Job& job) = 0;
 
+  // What ended then or before did so before the machine was last started.
+  [[nodiscard]] virtual Time boot_time() const = 0;
+
   // Finds out what became of a start of which a keeper may exist.
   [[nodiscard]] virtual Recovery recover(const Job& job) = 0;
 

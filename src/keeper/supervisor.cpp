@@ -87,7 +87,7 @@ bool Supervisor::run(OrderView order) {
   }
   write_ended();
   permit.unlock();
-  return is_unharmed_;
+  return is_unharmed_ && !notes_refused_;
 }
 
 bool Supervisor::begin(OrderView order) {
@@ -157,6 +157,7 @@ void Supervisor::loop() {
     }
     if (main_alive_ && now_ms() >= memory_watch_.due_ms()) look_at_memory();
     if (is_pausing_) freeze();
+    if (notes_refused_) write_notes();
     proceed();
     if (is_empty_) break;
   }
@@ -176,6 +177,7 @@ int Supervisor::wait_ms() const {
   };
   if (main_alive_ && !started_told_) consider(main_started_ms_ + limits::started_wake_ms);
   if (main_alive_) consider(memory_watch_.due_ms());
+  if (notes_refused_) consider(now + limits::journal_wait_ms);
   if (is_pausing_)
     consider(now + (now - pausing_since_ < limits::freeze_fast_ms ? limits::freeze_round_ms
                                                                   : limits::freeze_slow_ms));
@@ -424,18 +426,36 @@ void Supervisor::write_ended() {
   n[ended_field::is_idle] = is_unharmed_ ? 1 : 0;
   note(record);
   write_notes();
+  if (notes_refused_) insist_on_notes();
   wake_daemon();  // sooner than our exit would: the next job starts while we go
 }
 
 void Supervisor::note(const Record& record) {
-  notes_length_ += format_record(record, notes_ + notes_length_);
+  if (notes_length_ + record_bytes_max <= sizeof notes_)
+    notes_length_ += format_record(record, notes_ + notes_length_);
 }
 
+// Appends what was noted. What the disk refuses, although space for it is reserved, is kept for
+// another try.
 void Supervisor::write_notes() {
-  // One write, so that lines of several keepers never mix. Space for it is reserved.
-  while (write(journal_fd, notes_, notes_length_) < 0 && errno == EINTR) {
+  // One write, so that lines of several keepers never mix.
+  ssize_t wrote = 0;
+  do {
+    wrote = write(journal_fd, notes_, notes_length_);
+  } while (wrote < 0 && errno == EINTR);
+  const bool is_whole = wrote == static_cast<ssize_t>(notes_length_);
+  // The end of a torn line: what follows must not become a part of it.
+  if (!is_whole && wrote > 0) (void)!write(journal_fd, "\n", 1);
+  if (is_whole) notes_length_ = 0;
+  notes_refused_ = !is_whole;
+}
+
+// The end must be told, or the job would never end: for as long as it takes, up to a bound.
+void Supervisor::insist_on_notes() {
+  for (int tries = 0; notes_refused_ && tries < limits::journal_tries_max; ++tries) {
+    poll(nullptr, 0, limits::journal_wait_ms);
+    write_notes();
   }
-  notes_length_ = 0;
 }
 
 void Supervisor::wake_daemon() {

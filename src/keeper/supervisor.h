@@ -58,6 +58,7 @@ class Supervisor {
   void write_ended();
   void note(const Record& record);
   void write_notes();
+  void insist_on_notes();
   void wake_daemon();
 
   AttemptKey key_;
@@ -70,8 +71,9 @@ class Supervisor {
   int signals_;
   LogWriter* writer_ = nullptr;
   // Records that are not in the journal yet.
-  char notes_[2 * record_bytes_max];
+  char notes_[8 * record_bytes_max];
   std::size_t notes_length_ = 0;
+  bool notes_refused_ = false;
   Phase phase_ = Phase::running;
   pid_t main_ = 0;
   pid_t init_ = 0;  // of its PID namespace; 0: it has none
@@ -104,7 +106,7 @@ class Supervisor {
   std::int64_t oom_kills_before_ = 0;
   std::int64_t machine_oom_kills_before_ = -1;  // not looked at
   bool processes_told_ = false;
-  bool was_killed_ = false;                     // by SIGKILL, whoever sent it
+  bool was_killed_ = false;  // by SIGKILL, whoever sent it
   bool has_cgroup_cpu_ = false;
   std::int64_t cgroup_user_us_ = 0;
   std::int64_t cgroup_system_us_ = 0;

@@ -15,7 +15,8 @@ struct PublishOutcome {
   enum class Kind { published, taken, failed };
   AttemptKey key;
   Kind kind = Kind::published;
-  std::string text;  // the directory, or the error
+  std::string text;       // the directory, or the error
+  std::string directory;  // of a failure: where the results are in place all the same
 };
 
 // Called from one thread; slow work is done elsewhere and its outcome collected.
@@ -44,6 +45,9 @@ class Output {
   [[nodiscard]] virtual std::string checkpoint_directory(const Job& job) = 0;
   // The job is forgotten: so is what its attempts kept there.
   virtual void remove_checkpoints(JobId job) = 0;
+
+  // The results stand where they were to be published.
+  [[nodiscard]] virtual bool is_in_place(const Job& job) = 0;
 
   // What was finished since the last call.
   [[nodiscard]] virtual std::vector<PublishOutcome> collect() = 0;

@@ -19,17 +19,18 @@ namespace fs = std::filesystem;
 
 bool sync_path(const std::string& path, int flags) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags));
-  if (!file) return errno != EIO;
-  return ::fsync(file.get()) == 0 || errno == EINVAL || errno == EROFS;
+  return file && (::fsync(file.get()) == 0 || errno == EINVAL || errno == EROFS);
 }
 
-// What can't be opened (no permission, a socket) is left to the file system; errors of the disk
-// are not.
-OsResult<void> sync_tree(const std::string& root) {
+// The whole file system: for what can't be opened one by one (no permission).
+bool sync_all(const std::string& root) {
+  const Fd directory(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  return directory && ::syncfs(directory.get()) == 0;
+}
+
+OsResult<void> sync_each(const std::string& root) {
   std::error_code error;
-  for (fs::recursive_directory_iterator
-           item(root, fs::directory_options::skip_permission_denied, error),
-       end;
+  for (fs::recursive_directory_iterator item(root, fs::directory_options::none, error), end;
        item != end; item.increment(error)) {
     const auto status = item->symlink_status(error);
     if (fs::is_regular_file(status) && !sync_path(item->path(), 0))
@@ -37,8 +38,17 @@ OsResult<void> sync_tree(const std::string& root) {
     if (fs::is_directory(status) && !sync_path(item->path(), O_DIRECTORY))
       return os_failed("bring the results to the disk");
   }
+  if (error) return os_failed("bring the results to the disk", error.value());
   if (!sync_path(root, O_DIRECTORY)) return os_failed("bring the results to the disk");
   return {};
+}
+
+// An error of the disk is one; what kept us from asking the disk is got around or told.
+OsResult<void> sync_tree(const std::string& root) {
+  auto synced = sync_each(root);
+  if (synced || synced.error().code == EIO || synced.error().code == ENOSPC) return synced;
+  if (sync_all(root)) return {};
+  return synced;
 }
 
 bool exists(const std::string& path) {
@@ -71,7 +81,7 @@ void set_latest(const PublishOrder& order) {
 
 PublishOutcome fail(const PublishOrder& order, const OsError& error) {
   return {order.key, PublishOutcome::Kind::failed,
-          to_error(error).message + " (" + order.target + ")"};
+          to_error(error).message + " (" + order.target + ")", ""};
 }
 
 }  // namespace
@@ -80,7 +90,7 @@ PublishOutcome publish(const PublishOrder& order) {
   if (!exists(order.staging)) {
     if (exists(order.target)) {
       set_latest(order);
-      return {order.key, PublishOutcome::Kind::published, order.target};
+      return {order.key, PublishOutcome::Kind::published, order.target, ""};
     }
     return fail(order, {ENOENT, "find the staged results"});
   }
@@ -95,13 +105,20 @@ PublishOutcome publish(const PublishOrder& order) {
   fs::create_directories(parent, error);
   if (error) return fail(order, {error.value(), "make the run directory"});
   if (const int code = rename_new(order.staging, order.target); code != 0) {
-    if (code == EEXIST || code == ENOTEMPTY) return {order.key, PublishOutcome::Kind::taken, ""};
+    if (code == EEXIST || code == ENOTEMPTY)
+      return {order.key, PublishOutcome::Kind::taken, "", ""};
     return fail(order, {code, "move the results into place"});
   }
-  if (!sync_path(parent, O_DIRECTORY) || !sync_path(parent.parent_path(), O_DIRECTORY))
-    return fail(order, {errno, "bring the results to the disk"});
+  const bool is_safe =
+      (sync_path(parent, O_DIRECTORY) && sync_path(parent.parent_path(), O_DIRECTORY)) ||
+      (errno != EIO && sync_all(parent));
+  if (!is_safe) {
+    PublishOutcome outcome = fail(order, {errno, "bring the results to the disk"});
+    outcome.directory = order.target;
+    return outcome;
+  }
   set_latest(order);
-  return {order.key, PublishOutcome::Kind::published, order.target};
+  return {order.key, PublishOutcome::Kind::published, order.target, ""};
 }
 
 }  // namespace reeve

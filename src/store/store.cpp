@@ -187,7 +187,7 @@ Result<T> Store::read(const char* action, const std::function<T()>& query) {
   try {
     return query();
   } catch (const std::exception& error) {
-    return std::unexpected(to_error(error, action));
+    return std::unexpected(to_error(error, action + (" from " + db_.getFilename())));
   }
 }
 

@@ -100,7 +100,7 @@ class World:
                 part = pipe.read(4096)
                 if not part:
                     break
-                said += part
+                said = (said + part).removeprefix(b"begun\n")
         if said != b"ready\n" and not is_refused:
             self.daemon.wait(20 * PATIENCE)
             raise AssertionError(f"the daemon did not start: {said!r},"

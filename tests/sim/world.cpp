@@ -19,13 +19,18 @@ void FakeOutput::publish(const Job& job) {
   const std::string& target = job.attempt.publish_target;
   const auto there = published.find(target);
   if (there != published.end() && there->second == job.key()) {
-    outcomes_.push_back({job.key(), PublishOutcome::Kind::published, target});
+    outcomes_.push_back({job.key(), PublishOutcome::Kind::published, target, ""});
   } else if (there != published.end() || taken.contains(target)) {
-    outcomes_.push_back({job.key(), PublishOutcome::Kind::taken, ""});
+    outcomes_.push_back({job.key(), PublishOutcome::Kind::taken, "", ""});
   } else {
     published[target] = job.key();
-    outcomes_.push_back({job.key(), PublishOutcome::Kind::published, target});
+    outcomes_.push_back({job.key(), PublishOutcome::Kind::published, target, ""});
   }
+}
+
+bool FakeOutput::is_in_place(const Job& job) {
+  const auto there = published.find(job.attempt.publish_target);
+  return there != published.end() && there->second == job.key();
 }
 
 void FakeOutput::set_aside(const Job& job) {

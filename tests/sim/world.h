@@ -23,6 +23,7 @@ class FakeOutput : public Output {
   void publish(const Job& job) override;
   void set_aside(const Job& job) override;
   std::string checkpoint_directory(const Job&) override { return ""; }
+  bool is_in_place(const Job& job) override;
   void remove_checkpoints(JobId) override {}
   std::vector<PublishOutcome> collect() override;
   void crash() { outcomes_.clear(); }

@@ -63,9 +63,13 @@ const std::map<std::string, std::vector<std::string>>& table() {
 // Nobody can tell these facts in these situations; tests of their own say what is wanted.
 bool is_left_open(const std::string& fact, const std::string& situation) {
   static const std::set<std::pair<std::string, std::string>> open{
-      {"LaunchFailed", "running"},        {"LaunchFailed", "paused"},
-      {"LaunchFailed", "timing_out"},     {"LaunchFailed", "cancelling"},
-      {"KeeperGone", "held_backing_off"}, {"KeeperGone", "queued_withdrawn"}};
+      {"LaunchFailed", "running"},
+      {"LaunchFailed", "paused"},
+      {"LaunchFailed", "timing_out"},
+      {"LaunchFailed", "cancelling"},
+      {"KeeperGone", "finishing_publishing"},
+      {"KeeperGone", "held_backing_off"},
+      {"KeeperGone", "queued_withdrawn"}};
   return open.contains({fact, situation});
 }
 

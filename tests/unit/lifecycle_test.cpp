@@ -227,7 +227,7 @@ TEST(Lifecycle, PublishClashTriesTheNextName) {
 }
 
 TEST(Lifecycle, PublishFailureFailsTheJobAndSaysWhereTheResultsAre) {
-  const Step step = must(publishing_job(), fact::PublishFailed{"disk full"});
+  const Step step = must(publishing_job(), fact::PublishFailed{"disk full", ""});
   EXPECT_EQ(step.job.state, JobState::failed);
   EXPECT_EQ(step.job.reason, Reason::publish_error);
   EXPECT_NE(step.job.error.find("disk full"), std::string::npos);

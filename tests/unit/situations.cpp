@@ -146,7 +146,7 @@ std::vector<NamedFact> all_facts() {
       {"TimeLimit", fact::TimeLimit{}},
       {"Published", fact::Published{"/results/there"}},
       {"PublishClash", fact::PublishClash{}},
-      {"PublishFailed", fact::PublishFailed{"disk full"}},
+      {"PublishFailed", fact::PublishFailed{"disk full", ""}},
       {"KeeperGone", fact::KeeperGone{Finding::never_started}},
       {"KeeperGone", fact::KeeperGone{Finding::swept}},
       {"KeeperGone", fact::KeeperGone{Finding::rebooted}},

@@ -204,6 +204,7 @@ void FakeEngine::reboot() {
   runs_.clear();
   gone_.clear();
   ++boot_;
+  booted_ = now_;
 }
 
 std::size_t FakeEngine::commands_alive(JobId job) const {

@@ -39,6 +39,7 @@ class FakeEngine : public Engine {
   Result<void> restore(const std::string& cursor) override;
   fact::Launched describe(const Job& job) override;
   void freeze(const AttemptKey& key, bool wanted) override;
+  Time boot_time() const override { return booted_; }
   Recovery recover(const Job& job) override;
   void finish_recovery() override {}
   void forget(const AttemptKey& key) override;
@@ -86,6 +87,7 @@ class FakeEngine : public Engine {
   // Keepers that died under a living daemon, which sweeps and tells at once.
   std::vector<Observed> gone_;
   int boot_ = 0;
+  Time booted_{-1};
   std::map<AttemptKey, int> boot_of_;
 };
 

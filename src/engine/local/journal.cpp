@@ -145,7 +145,15 @@ Result<void> Journal::restore(const std::string& cursor) {
     if (!number || !offset)
       return failed(ErrorCode::corrupt, "the journal's position is not readable: " + cursor);
     const auto found = generations_.find(*number);
-    if (found != generations_.end()) found->second.offset = *offset;
+    if (found == generations_.end()) continue;
+    found->second.offset = *offset;
+    struct stat info{};
+    if (found->second.is_of_this_boot && ::fstat(found->second.fd.get(), &info) == 0 &&
+        info.st_size < *offset)
+      return failed(ErrorCode::corrupt,
+                    fmt::format("the keepers' journal {} has {} bytes, and {} were read from it: "
+                                "it was cut off",
+                                found->second.path, info.st_size, *offset));
   }
   std::erase_if(generations_, [](const auto& item) {
     struct stat info{};

@@ -35,6 +35,9 @@ constexpr int adopt_rounds_max = 200;
 // Logs of a thousand jobs stand in one directory.
 constexpr std::int64_t logs_per_directory = 1000;
 
+// Adopted keepers that nothing watches, for want of descriptors, are looked at so often.
+constexpr Duration unwatched_look{1000};
+
 // Sends a signal with a value (sigqueue) through a pidfd, or by pid to our unreaped children.
 void queue_signal(int pidfd, pid_t child, int number, Control control) {
   siginfo_t info{};
@@ -115,6 +118,7 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::open(LocalEngineSettings setti
 
 Result<void> LocalEngine::prepare() {
   const std::string& state = settings_.state_directory;
+  if (settings_.rebooted) boot_time_ = queue_time(boottime_ms());
   if (::mkdir((state + "/logs").c_str(), 0700) != 0 && errno != EEXIST)
     return failed(OsError{errno, "make the directory of the logs"});
   const std::string wake = state + "/wake";
@@ -252,9 +256,12 @@ OsResult<void> LocalEngine::hand_over(const std::string& order, const AttemptKey
 
 void LocalEngine::send(const AttemptKey& key, const Run& run, int signal, int value) {
   if (run.keeper_gone || run.end_seen) return;
-  if (run.is_child || run.keeper_pidfd)
-    queue_signal(run.keeper_pidfd.get(), run.keeper, signal,
-                 {static_cast<std::uint32_t>(key.start), value});
+  const Control control{static_cast<std::uint32_t>(key.start), value};
+  if (run.is_child || run.keeper_pidfd) {
+    queue_signal(run.keeper_pidfd.get(), run.keeper, signal, control);
+  } else if (const Fd pidfd(open_pidfd(run.keeper)); pidfd && !is_keeper_gone(key, run)) {
+    queue_signal(pidfd.get(), run.keeper, signal, control);
+  }
 }
 
 void LocalEngine::stop(const AttemptKey& key, Duration grace) {
@@ -288,6 +295,13 @@ Result<void> LocalEngine::signal(const AttemptKey& key, int signal) {
   return {};
 }
 
+Result<void> LocalEngine::restore(const std::string& cursor) {
+  told_again_.clear();
+  for (const auto& [key, run] : runs_)
+    for (const Fact& fact : run.unjournaled) told_again_.push_back({key, fact});
+  return journal_.restore(cursor);
+}
+
 std::string LocalEngine::processes(const AttemptKey& key) {
   const auto found = runs_.find(key);
   if (found == runs_.end() || found->second.keeper_gone || found->second.end_seen) return "";
@@ -308,11 +322,11 @@ std::vector<Observed> LocalEngine::observe() {
   // Adopted keepers tell their exit by a pidfd; whoever is gone is noted before the journal is
   // read, so that an END that it wrote is seen first.
   for (auto& [key, run] : runs_)
-    if (!run.is_child && !run.keeper_gone && has_exited(run.keeper_pidfd.get())) {
+    if (!run.is_child && !run.keeper_gone && is_keeper_gone(key, run)) {
       run.keeper_gone = true;
       gone_.insert(key);
     }
-  std::vector<Observed> out;
+  std::vector<Observed> out = std::exchange(told_again_, {});
   for (const Journal::Read& read : journal_.read()) take(read, out);
   hold_mains();
   look_after_dead_keepers(out);
@@ -400,42 +414,54 @@ bool LocalEngine::reap() {
   }
 }
 
+// A fact that no journal tells: should the batch that takes it fail, it is told again.
+void LocalEngine::tell(const AttemptKey& key, Run& run, Fact fact, std::vector<Observed>& out) {
+  run.unjournaled.push_back(fact);
+  out.push_back({key, std::move(fact)});
+}
+
+// Before anything is killed: what has ended by itself keeps its own result, also when several
+// keepers have died together.
+void LocalEngine::note_own_ends(std::vector<Observed>& out) {
+  reap();
+  for (const AttemptKey& key : gone_) {
+    const auto found = runs_.find(key);
+    if (found == runs_.end() || found->second.end_seen || found->second.sweeping_since.ms >= 0)
+      continue;
+    Run& run = found->second;
+    if (run.main == 0 && !run.exit_seen && close_start(key) == Verdict::voided) {
+      run.end_seen = true;
+      tell(key, run, fact::LaunchFailed{LaunchStep::keeper, ENOEXEC}, out);
+      continue;
+    }
+    run.sweeping_since = queue_time(boottime_ms());
+    if (!run.reaped_status && run.main_pidfd)
+      run.reaped_status = exit_status_of(run.main_pidfd.get());
+    if (!run.reaped_status || run.exit_seen) continue;
+    run.exit_seen = true;
+    tell(key, run,
+         fact::Exited{to_exit_status(*run.reaped_status, run.stop_asked), queue_time(boottime_ms()),
+                      utc_now()},
+         out);
+  }
+}
+
 // A keeper that is gone has written its END, or was killed. Then the rest of its attempt is ended
 // here, and told only when nothing of it lives.
 void LocalEngine::look_after_dead_keepers(std::vector<Observed>& out) {
+  if (!gone_.empty()) note_own_ends(out);
   for (auto item = gone_.begin(); item != gone_.end();) {
     const AttemptKey key = *item;
     const auto found = runs_.find(key);
-    if (found == runs_.end() || found->second.end_seen) {
-      item = gone_.erase(item);
-      continue;
-    }
-    Run& run = found->second;
-    if (run.sweeping_since.ms < 0 && run.main == 0 && !run.exit_seen &&
-        close_start(key) == Verdict::voided) {
-      run.end_seen = true;
-      out.push_back({key, fact::LaunchFailed{LaunchStep::keeper, ENOEXEC}});
-      item = gone_.erase(item);
-      continue;
-    }
-    if (run.sweeping_since.ms < 0) {
-      run.sweeping_since = queue_time(boottime_ms());
-      // What has ended by itself before we touch it keeps its own result.
-      reap();
-      if (!run.reaped_status && run.main_pidfd)
-        run.reaped_status = exit_status_of(run.main_pidfd.get());
-      if (run.reaped_status && !run.exit_seen) {
-        run.exit_seen = true;
-        out.push_back({key, fact::Exited{to_exit_status(*run.reaped_status, run.stop_asked),
-                                         queue_time(boottime_ms()), utc_now()}});
+    if (found != runs_.end() && !found->second.end_seen) {
+      Run& run = found->second;
+      if (run.sweeping_since.ms < 0 || !sweep(key, run)) {
+        ++item;
+        continue;
       }
+      run.end_seen = true;
+      tell(key, run, fact::KeeperGone{fact::KeeperGone::Finding::swept}, out);
     }
-    if (!sweep(key, run)) {
-      ++item;
-      continue;
-    }
-    run.end_seen = true;
-    out.push_back({key, fact::KeeperGone{fact::KeeperGone::Finding::swept}});
     item = gone_.erase(item);
   }
 }
@@ -468,26 +494,38 @@ bool LocalEngine::sweep(const AttemptKey& key, Run& run) {
 
 // Our children that are no keepers were left by killed keepers. True when there are none.
 bool LocalEngine::kill_strays() {
-  bool none = true;
-  for (const pid_t child : children_of(getpid())) {
-    if (is_tracked_child(child)) continue;
-    none = false;
-    kill(child, SIGKILL);
-  }
+  std::vector<pid_t> strays;
+  for (const pid_t child : children_of(getpid()))
+    if (!is_tracked_child(child)) strays.push_back(child);
+  // Some may be of a keeper that has died just now; it is there to be reaped, since they come to us
+  // in the same moment. How that attempt ended is to be looked at first.
   reap();
-  return none;
+  for (const AttemptKey& key : gone_)
+    if (const auto run = runs_.find(key);
+        run != runs_.end() && !run->second.end_seen && run->second.sweeping_since.ms < 0)
+      return false;
+  for (const pid_t stray : strays) kill(stray, SIGKILL);
+  reap();
+  return strays.empty();
 }
 
 std::optional<Duration> LocalEngine::poll_again_in() const {
   std::optional<Duration> wait;
   if (!keepers_.empty()) wait = limits::keeper_idle_max;
+  if (has_unwatched_) wait = std::min(wait.value_or(unwatched_look), unwatched_look);
   for (const AttemptKey& key : gone_) {
     const auto found = runs_.find(key);
     if (found == runs_.end() || found->second.end_seen) continue;
-    const bool is_stuck = queue_time(boottime_ms()) - found->second.sweeping_since > Duration(1000);
+    const bool is_stuck = found->second.sweeping_since.ms >= 0 &&
+                          queue_time(boottime_ms()) - found->second.sweeping_since > Duration(1000);
     wait = std::min(wait.value_or(Duration(100)), Duration(is_stuck ? 100 : 1));
   }
   return wait;
+}
+
+bool LocalEngine::is_keeper_gone(const AttemptKey& key, const Run& run) const {
+  if (run.keeper_pidfd) return has_exited(run.keeper_pidfd.get());
+  return Permit(permits_.get(), key.start).holder() != run.keeper;
 }
 
 // Finds the living keeper of a start whose permit somebody holds. False: the permit is free now.
@@ -498,7 +536,8 @@ bool LocalEngine::adopt(const Job& job, Run& run) {
     // Asked before and after the pidfd was opened: the lock can't have changed hands, so the pidfd
     // stands for its holder.
     Fd pidfd(open_pidfd(keeper));
-    if (!pidfd || permit.holder() != keeper) continue;
+    const bool is_there = pidfd || errno != ESRCH;  // there may be no descriptor to be had
+    if (!is_there || permit.holder() != keeper) continue;
     // The slot may be held for another start, whose number is a multiple of its size away; one of
     // ours would have been named there by now.
     if (!permit.is_named() && ++rounds < adopt_rounds_max) {
@@ -510,7 +549,8 @@ bool LocalEngine::adopt(const Job& job, Run& run) {
     run.keeper_pidfd = std::move(pidfd);
     run.main = static_cast<pid_t>(job.attempt.main_pid);
     if (run.main != 0) find_cgroup(run);
-    if (watch_exit) watch_exit(run.keeper_pidfd.get());
+    if (!run.keeper_pidfd || !watch_exit || !watch_exit(run.keeper_pidfd.get()))
+      has_unwatched_ = true;
     return true;
   }
   return false;

@@ -49,8 +49,9 @@ class LocalEngine : public Engine {
   std::string processes(const AttemptKey& key) override;
   std::vector<Observed> observe() override;
   std::string cursor() const override { return journal_.cursor(); }
-  Result<void> restore(const std::string& cursor) override { return journal_.restore(cursor); }
+  Result<void> restore(const std::string& cursor) override;
   fact::Launched describe(const Job& job) override;
+  Time boot_time() const override { return boot_time_; }
   Recovery recover(const Job& job) override;
   void finish_recovery() override { may_sweep_unclaimed_ = true; }
   void forget(const AttemptKey& key) override;
@@ -64,7 +65,8 @@ class LocalEngine : public Engine {
   [[nodiscard]] std::optional<Duration> poll_again_in() const;
   // Called with a pidfd for each adopted keeper, which is not our child: call `observe` when it is
   // readable. The descriptor is not owned by the callee.
-  std::function<void(int pidfd)> watch_exit;
+  // False when it can't be watched.
+  std::function<bool(int pidfd)> watch_exit;
 
   // "cgroup" or "subreaper": what new attempts get; and why it is not better.
   // Why jobs can't be isolated here; empty when they can.
@@ -96,6 +98,7 @@ class LocalEngine : public Engine {
     bool stop_asked = false;
     std::optional<int> reaped_status;  // of the main process, after its keeper died
     Time sweeping_since{-1};
+    std::vector<Fact> unjournaled;  // what was told of it that stands in no journal
   };
 
   // A start that was heard of.
@@ -116,6 +119,9 @@ class LocalEngine : public Engine {
   void take(const Journal::Read& read, std::vector<Observed>& out);
   void hold_mains();
   void hold_main(Run& run);
+  void tell(const AttemptKey& key, Run& run, Fact fact, std::vector<Observed>& out);
+  void note_own_ends(std::vector<Observed>& out);
+  [[nodiscard]] bool is_keeper_gone(const AttemptKey& key, const Run& run) const;
   void look_after_dead_keepers(std::vector<Observed>& out);
   bool sweep(const AttemptKey& key, Run& run);
   bool kill_strays();
@@ -144,6 +150,9 @@ class LocalEngine : public Engine {
   std::map<AttemptKey, Run> runs_;
   std::unordered_map<pid_t, AttemptKey> child_keepers_;
   IdleKeepers keepers_;
+  Time boot_time_{INT64_MIN};
+  bool has_unwatched_ = false;
+  std::vector<Observed> told_again_;  // facts that stand in no journal, after a restore
   bool may_sweep_unclaimed_ = false;
   std::deque<Fresh> fresh_;    // those whose main process is not held yet
   std::set<AttemptKey> gone_;  // keepers that have exited, to be looked after
