@@ -114,7 +114,8 @@ PublishOutcome publish(const PublishOrder& order) {
       (errno != EIO && sync_all(parent));
   if (!is_safe) {
     PublishOutcome outcome = fail(order, {errno, "bring the results to the disk"});
-    outcome.directory = order.target;
+    // Back, so that what is told is true; where that fails, they stand where they stand.
+    if (rename_new(order.target, order.staging) != 0) outcome.directory = order.target;
     return outcome;
   }
   set_latest(order);

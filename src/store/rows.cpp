@@ -22,7 +22,7 @@ std::string spec_text(const JobSpec& spec) {
 
 template <typename T>
 T decode_or_throw(const Result<T>& result) {
-  if (!result) throw SQLite::Exception("a row can't be read: " + result.error().message);
+  if (!result) throw DamagedRow("a row is damaged: " + result.error().message);
   return *result;
 }
 

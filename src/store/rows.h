@@ -3,11 +3,17 @@
 
 #include <SQLiteCpp/Statement.h>
 
+#include <stdexcept>
 #include <string>
 
 #include "core/job.h"
 
 namespace reeve::rows {
+
+// Thrown for a row whose text is not what was written.
+struct DamagedRow : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 // Columns of a job followed by those of its current attempt, as `read_job` expects them.
 extern const char* const job_columns;

@@ -15,6 +15,7 @@ Error to_error(const std::exception& cause, const std::string& action) {
   const auto* of_sqlite = dynamic_cast<const SQLite::Exception*>(&cause);
   const int code = of_sqlite != nullptr ? of_sqlite->getErrorCode() & 0xFF : SQLITE_ERROR;
   ErrorCode kind = ErrorCode::io;
+  if (dynamic_cast<const rows::DamagedRow*>(&cause) != nullptr) kind = ErrorCode::corrupt;
   if (code == SQLITE_FULL) kind = ErrorCode::full;
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) kind = ErrorCode::corrupt;
   if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
