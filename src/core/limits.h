@@ -15,6 +15,8 @@ inline constexpr std::size_t spec_bytes_max = 8UL << 20;
 // A batch of 100,000 jobs with short commands fits.
 inline constexpr std::size_t frame_bytes_max = 64UL << 20;
 inline constexpr std::size_t batch_jobs_max = 100'000;
+// A client records at most 1 MiB of uncommitted changes, which JSON may make six times longer.
+inline constexpr std::size_t provenance_bytes_max = 8UL << 20;
 // NAME_MAX is 255; room for "_2" and the like stays.
 inline constexpr std::size_t name_bytes_max = 200;
 inline constexpr std::size_t lock_bytes_max = 200;

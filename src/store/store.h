@@ -77,10 +77,11 @@ class Store {
   void save_attempt(const Job& job);
   // Returns the sequence number.
   std::int64_t append(const Event& event, const Now& now);
-  // Environment and limits of a submitter, stored once however many jobs share them.
-  std::int64_t put_context(std::string_view data);
+  // What is recorded of a submission (see core/launch_context.h), stored once however many jobs
+  // share it. It goes with the last job that uses it.
+  std::int64_t put_context(std::string_view recorded);
   void set_meta(std::string_view key, std::string_view value);
-  // Deletes the job, its attempts and its events.
+  // Deletes the job, its attempts and its events, and what was recorded for it alone.
   void remove(JobId id);
 
   // --- reads ---
@@ -91,6 +92,8 @@ class Store {
   [[nodiscard]] Result<std::vector<std::string>> logs(JobId id);
   [[nodiscard]] Result<std::optional<JobId>> find_by_key(std::string_view idempotency_key);
   [[nodiscard]] Result<std::string> context(std::int64_t id);
+  // Of the submission that this context came with; empty where none was recorded.
+  [[nodiscard]] Result<std::string> provenance(std::int64_t context);
   [[nodiscard]] Result<std::string> meta(std::string_view key);
   // All jobs that wait, oldest first.
   [[nodiscard]] Result<void> each_waiting(const std::function<void(const WaitingRow&)>& visit);
@@ -126,10 +129,15 @@ class Store {
   explicit Store(const std::string& path);
   Prepared prepared(const char* sql);
   void put_tag(JobId id, const std::string& tag);
+  std::int64_t put_provenance(std::string_view data);
+  std::int64_t context_of(JobId id);
+  void forget_unused_contexts();
   template <typename T>
   Result<T> read(const char* action, const std::function<T()>& query);
 
   SQLite::Database db_;
+  // Contexts that a job has left in this transaction; another may have come to use them.
+  std::vector<std::int64_t> contexts_left_;
   // Keyed by the address of the literal: each statement stands in one place.
   std::unordered_map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
 };

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 #include <stdexcept>
 
+#include "core/launch_context.h"
 #include "store/migrations.h"
 #include "support.h"
 
@@ -277,6 +278,63 @@ TEST_F(StoreTest, EqualContextsAreStoredOnce) {
   EXPECT_EQ(store->context(one).value(), bytes);
   EXPECT_EQ(store->context(other).value(), "B=2");
   EXPECT_EQ(store->context(99).value(), "");
+}
+
+TEST_F(StoreTest, ProvenanceIsStoredOnceBesideItsContexts) {
+  std::int64_t plain = 0;
+  std::int64_t one = 0;
+  std::int64_t two = 0;
+  write([&] {
+    plain = store->put_context("A=1");
+    one = store->put_context(join_recorded({"A=1", "commit"}));
+    two = store->put_context(join_recorded({"B=2", "commit"}));
+    EXPECT_EQ(store->put_context(join_recorded({"A=1", "commit"})), one);
+    EXPECT_EQ(store->put_context("A=1"), plain);
+  });
+  EXPECT_NE(plain, one);
+  EXPECT_EQ(store->context(one).value(), "A=1");
+  EXPECT_EQ(store->context(two).value(), "B=2");
+  EXPECT_EQ(store->provenance(one).value(), "commit");
+  EXPECT_EQ(store->provenance(two).value(), "commit");
+  EXPECT_EQ(store->provenance(plain).value(), "");
+}
+
+TEST_F(StoreTest, ContextGoesWithTheLastJobThatUsesIt) {
+  Job job = simple_job(1);
+  write([&] {
+    job.context = store->put_context(join_recorded({"A=1", "commit"}));
+    store->insert(job);
+    job.id = {2};
+    store->insert(job);
+  });
+  write([&] { store->remove({1}); });
+  EXPECT_EQ(store->context(job.context).value(), "A=1");
+  EXPECT_EQ(store->provenance(job.context).value(), "commit");
+  write([&] { store->remove({2}); });
+  EXPECT_EQ(store->context(job.context).value(), "");
+  EXPECT_EQ(store->provenance(job.context).value(), "");
+  write([&] { EXPECT_GT(store->put_context("B=2"), job.context) << "no id means another row"; });
+}
+
+TEST_F(StoreTest, ContextThatOneJobLeavesAndAnotherTakesStays) {
+  Job leaves = simple_job(1);
+  Job takes = simple_job(2);
+  std::int64_t first = 0;
+  std::int64_t second = 0;
+  write([&] {
+    leaves.context = first = store->put_context("A=1");
+    takes.context = second = store->put_context("B=2");
+    store->insert(leaves);
+    store->insert(takes);
+  });
+  write([&] {
+    leaves.context = store->put_context("C=3");
+    store->save_spec(leaves);
+    takes.context = first;
+    store->save_spec(takes);
+  });
+  EXPECT_EQ(store->context(first).value(), "A=1");
+  EXPECT_EQ(store->context(second).value(), "");
 }
 
 TEST_F(StoreTest, IdempotencyKeyBelongsToOneJob) {

@@ -1,0 +1,147 @@
+"""Tools beside the queue: what ran, where something is told, what was used."""
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import time
+import unittest
+
+from harness import SystemTest
+
+HAS_GIT = shutil.which("git") is not None
+
+
+class Provenance(SystemTest):
+    """What ran is recorded at submission."""
+
+    def git(self, *words):
+        """Run git in the working directory, as nobody in particular."""
+        environment = {**self.reeve.environment, "GIT_CONFIG_NOSYSTEM": "1"}
+        subprocess.run(["git", "-c", "user.name=Ann", "-c", "user.email=ann@localhost", *words],
+                       cwd=self.reeve.work, env=environment, check=True, capture_output=True)
+
+    def repository(self):
+        """Make the working directory a repository with a commit, and return the commit."""
+        self.git("init", "-q", "-b", "main")
+        (self.reeve.work / "train.py").write_text("print(1)\n")
+        self.git("add", "train.py")
+        self.git("commit", "-q", "-m", "first")
+        return (self.reeve.work / ".git/refs/heads/main").read_text().strip()
+
+    def provenance(self, job):
+        """What is recorded of a job."""
+        return json.loads(self.reeve.ok("show", job, "--provenance", "--json").out)
+
+    def test_machine_and_environment_are_recorded(self):
+        job = self.reeve.submit("--hold", "--", "true",
+                                variables={"ANY_TOKEN": "hush", "VIRTUAL_ENV": "/nowhere"})
+        told = self.provenance(job)
+        self.assertEqual(told["host"], os.uname().nodename)
+        self.assertIn(os.uname().release, told["kernel"])
+        self.assertEqual(told["command"], ["true"])
+        self.assertEqual(told["directory"], str(self.reeve.work))
+        self.assertEqual(told["virtual_env"], "/nowhere")
+        self.assertEqual(told["environment"]["ANY_TOKEN"], "***")
+        self.assertIsNone(told["git"])
+        self.assertNotIn("hush", self.reeve.ok("show", job, "--provenance").out)
+
+    def test_nothing_is_recorded_when_it_is_not_wanted(self):
+        job = self.reeve.submit("--hold", "--no-provenance", "--", "true")
+        self.assertFalse(self.provenance(job)["recorded"])
+        self.assert_told(self.reeve.ok("show", job, "--provenance").out, "not recorded")
+
+    @unittest.skipUnless(HAS_GIT, "needs git")
+    def test_commit_branch_and_changes_are_recorded_and_can_be_applied(self):
+        commit = self.repository()
+        (self.reeve.work / "train.py").write_text("print(2)\n")
+        (self.reeve.work / "new.txt").write_text("new")
+        (self.reeve.work / "below").mkdir()
+        job = self.reeve.submit("--hold", "-D", self.reeve.work / "below", "--", "true")
+        git = self.provenance(job)["git"]
+        self.assertEqual((git["commit"], git["branch"]), (commit, "main"))
+        self.assertEqual(git["root"], str(self.reeve.work))
+        self.assertEqual(git["untracked"], ["new.txt"])
+        self.assertFalse(git["diff_cut"])
+        self.assertIn("+print(2)", git["diff"])
+        self.assert_told(self.reeve.ok("show", job, "--provenance").out, commit, "main",
+                         "1 file, 1 lines added", "new.txt")
+        patch = self.reeve.ok("show", job, "--diff").raw
+        (self.reeve.work / "train.py").write_text("print(1)\n")
+        (self.reeve.base / "patch").write_bytes(patch)
+        self.git("apply", str(self.reeve.base / "patch"))
+        self.assertEqual((self.reeve.work / "train.py").read_text(), "print(2)\n")
+
+    @unittest.skipUnless(HAS_GIT, "needs git")
+    def test_large_changes_are_cut(self):
+        self.repository()
+        (self.reeve.work / "train.py").write_text("x = 1\n" * 400_000)
+        job = self.reeve.submit("--hold", "--", "true")
+        git = self.provenance(job)["git"]
+        self.assertTrue(git["diff_cut"])
+        self.assertLessEqual(len(git["diff"]), 1 << 20)
+
+    @unittest.skipUnless(HAS_GIT, "needs git")
+    def test_git_that_hangs_costs_two_seconds_and_the_changes(self):
+        commit = self.repository()
+        slow = self.reeve.base / "slow"
+        slow.mkdir()
+        (slow / "git").write_text("#!/bin/sh\nsleep 60\n")
+        (slow / "git").chmod(0o755)
+        began = time.monotonic()
+        job = self.reeve.submit("--hold", "--", "true",
+                                variables={"PATH": f"{slow}:{os.environ['PATH']}"})
+        self.assertLess(time.monotonic() - began, 10)
+        git = self.provenance(job)["git"]
+        self.assertEqual((git["commit"], git["changes_known"]), (commit, False))
+
+    @unittest.skipUnless(HAS_GIT, "needs git")
+    def test_retry_with_the_same_environment_tells_that_the_code_changed(self):
+        first = self.repository()
+        job = self.reeve.ended("--", "true")["id"]
+        quiet = self.reeve.ok("retry", "--same", job)
+        self.assertEqual(quiet.err, "")
+        self.reeve.wait(job)
+        (self.reeve.work / "train.py").write_text("print(2)\n")
+        answer = self.reeve.ok("retry", "--same", job)
+        self.assert_told(answer.err, f"code of job {job} has changed", "uncommitted changes differ")
+        self.reeve.wait(job)
+        self.git("commit", "-q", "-a", "-m", "second")
+        second = (self.reeve.work / ".git/refs/heads/main").read_text().strip()
+        answer = self.reeve.ok("retry", "--same", job)
+        self.assertEqual(len(answer.err.splitlines()), 1)
+        self.assert_told(answer.err, first[:12], second[:12])
+        self.reeve.wait(job)
+        self.assertEqual(self.provenance(job)["git"]["commit"], first)
+        self.reeve.ok("retry", job)  # With this shell's environment: what runs now is recorded.
+        self.reeve.wait(job)
+        self.assertEqual(self.provenance(job)["git"]["commit"], second)
+
+    def test_rm_forgets_what_no_other_job_needs(self):
+        one, two, three = (self.reeve.submit("--", "true", variables={"ONLY": only})
+                           for only in ("one", "two", "two"))
+        self.reeve.wait(f"{one}-{three}")
+        self.reeve.ok("rm", one, two)
+        self.assertIn("ONLY=two", self.reeve.ok("show", three, "--env").out)
+        self.reeve.check_database()
+        with sqlite3.connect(self.reeve.home / "reeve.db") as database:
+            contexts = database.execute("SELECT CAST(data AS TEXT) FROM context").fetchall()
+            origins = database.execute("SELECT COUNT(*) FROM provenance").fetchone()[0]
+        database.close()
+        self.assertEqual((len(contexts), origins), (1, 1))
+        self.assertIn("ONLY=two", contexts[0][0])
+
+
+class ConfiguredProvenance(SystemTest):
+    """The configuration may turn it off."""
+
+    config = "[provenance]\nrecord = false\n"
+
+    def test_nothing_is_recorded(self):
+        job = self.reeve.submit("--hold", "--", "true")
+        told = json.loads(self.reeve.ok("show", job, "--provenance", "--json").out)
+        self.assertFalse(told["recorded"])
+
+
+if __name__ == "__main__":
+    unittest.main()
