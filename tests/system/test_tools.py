@@ -1,6 +1,7 @@
 """Tools beside the queue: what ran, where something is told, what was used."""
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -130,6 +131,81 @@ class Provenance(SystemTest):
         database.close()
         self.assertEqual((len(contexts), origins), (1, 1))
         self.assertIn("ONLY=two", contexts[0][0])
+
+
+class Grep(SystemTest):
+    """The logs of jobs can be searched."""
+
+    def logged_job(self, text, *options):
+        """A job that has ended and whose log is this text."""
+        source = self.reeve.work / "text"
+        source.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return self.reeve.ended(*options, "--", "cat", source)["id"]
+
+    def test_lines_are_told_with_job_and_number(self):
+        one = self.logged_job("start\nloss: nan\n")
+        two = self.logged_job("Loss: 3\nloss: nan again\n")
+        self.assertEqual(self.reeve.ok("grep", "loss: n?an").out,
+                         f"{one}:2: loss: nan\n{two}:2: loss: nan again\n")
+        self.assertEqual(self.reeve.ok("grep", "loss", two).out, f"{two}:2: loss: nan again\n")
+        self.assertEqual(self.reeve.ok("grep", "-ic", "LOSS").out, f"{one}: 1\n{two}: 2\n")
+        self.assertEqual(self.reeve.ok("grep", "-l", "3", "--all").out, f"{two}\n")
+        self.assertEqual(self.reeve.ok("grep", "-F", "-m", "1", "s: ", two).out,
+                         f"{two}:1: Loss: 3\n")
+        found = [json.loads(line) for line in
+                 self.reeve.ok("grep", "--json", "again", "-B1").out.splitlines()]
+        self.assertEqual(found, [{"job": two, "line": 1, "match": False, "text": "Loss: 3"},
+                                 {"job": two, "line": 2, "match": True, "text": "loss: nan again"}])
+
+    def test_lines_around_a_match_are_told(self):
+        job = self.logged_job("".join(f"{n}\n" for n in range(1, 31)))
+        self.assertEqual(self.reeve.ok("grep", "-A1", "-B", "1", "^[12]5$", job).out,
+                         f"{job}-14- 14\n{job}:15: 15\n{job}-16- 16\n--\n"
+                         f"{job}-24- 24\n{job}:25: 25\n{job}-26- 26\n")
+
+    def test_exit_codes_are_those_of_grep(self):
+        job = self.logged_job("text\n")
+        self.assertEqual(self.reeve.run("grep", "text").code, 0)
+        self.assertEqual(self.reeve.run("grep", "other").code, 1)
+        self.assertEqual(self.reeve.run("grep", "other", job).out, "")
+        for words in (["("], ["(a)\\1"], ["((a{99}){99}){99}"], [], ["x", "4711"], ["x", "-m", "0"]):
+            with self.subTest(words=words):
+                self.assert_refused(self.reeve.run("grep", *words), 2)
+
+    def test_control_characters_are_made_visible(self):
+        job = self.logged_job(b"bad \x1b]0;title\x07 \xff\n")
+        self.assertEqual(self.reeve.ok("grep", "bad", job).out,
+                         f"{job}:1: bad \\x1b]0;title\\x07 \ufffd\n")
+
+    def test_the_gap_of_a_capped_log_is_told_and_numbers_are_those_of_log(self):
+        job = self.logged_job("".join(f"line {n}\n" for n in range(100_000)),
+                              "--log-max", "64K")
+        answer = self.reeve.ok("grep", "line 99999$", job)
+        self.assert_told(answer.err, f"job {job}", "dropped")
+        printed = self.reeve.log(job).decode().split("\n")
+        number = printed.index("line 99999") + 1
+        self.assertEqual(answer.out, f"{job}:{number}: line 99999\n")
+        self.assertEqual(self.reeve.run("grep", "dropped here", job).code, 1)
+
+    def test_a_line_of_100_megabytes_is_searched_in_little_memory(self):
+        script = "head -c 99000000 /dev/zero | tr '\\0' x; printf needle; " \
+                 "head -c 1000000 /dev/zero | tr '\\0' y; echo; echo needle"
+        job = self.reeve.ended("--", "sh", "-c", script, timeout=120)["id"]
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_DATA, (60 << 20, 60 << 20))
+        answer = self.reeve.ok("grep", "nee*dle", job, before=limit)
+        lines = answer.out.splitlines()
+        self.assertEqual(len(lines), 2)
+        self.assertIn("xneedley", lines[0])
+        self.assertLess(len(lines[0]), 2000)
+        self.assertEqual(lines[1], f"{job}:2: needle")
+
+    def test_patterns_that_explode_elsewhere_come_to_an_end(self):
+        job = self.logged_job("a" * 60_000 + "b\n")
+        began = time.monotonic()
+        self.reeve.run("grep", "(a*)*c|(a|a)*d|(a+)+$", job, timeout=60)
+        self.assertLess(time.monotonic() - began, 30)
 
 
 class ConfiguredProvenance(SystemTest):
