@@ -79,6 +79,13 @@ struct SelectJobs {
   std::vector<std::string> tags;
 };
 
+// A page of at most `limit` jobs with ids below `before`.
+struct GetStatistics {
+  std::int64_t since_ms = 0;  // ended at this time (UTC) or later, or not yet
+  std::optional<std::int64_t> before;
+  std::int64_t limit = 0;
+};
+
 struct StopDaemon {
   bool cancel_jobs = false;
 };
@@ -95,6 +102,7 @@ BOOST_DESCRIBE_STRUCT(SignalJobs, (), (ids, signal))
 BOOST_DESCRIBE_STRUCT(WatchJob, (), (id, seen))
 BOOST_DESCRIBE_STRUCT(ListEvents, (), (after, job, limit))
 BOOST_DESCRIBE_STRUCT(SelectJobs, (), (last, all, unfinished, states, name, group, tags))
+BOOST_DESCRIBE_STRUCT(GetStatistics, (), (since_ms, before, limit))
 BOOST_DESCRIBE_STRUCT(StopDaemon, (), (cancel_jobs))
 BOOST_DESCRIBE_STRUCT(Nothing, (), ())
 

@@ -61,6 +61,7 @@ int run_command_line(int argc, char** argv) {
   add_list_commands(app);
   add_log_commands(app);
   add_grep_command(app);
+  add_stats_command(app);
   add_control_commands(app);
   add_daemon_commands(app);
   add_completion_command(app);

@@ -67,6 +67,7 @@ void add_submit_commands(CLI::App& app, std::vector<std::string>& command_words)
 void add_list_commands(CLI::App& app);
 void add_log_commands(CLI::App& app);
 void add_grep_command(CLI::App& app);
+void add_stats_command(CLI::App& app);
 void add_control_commands(CLI::App& app);
 void add_daemon_commands(CLI::App& app);
 void add_install_commands(CLI::App& daemon);

@@ -63,7 +63,7 @@ Service::Service(Store& store, Dispatcher& dispatcher, const QueueClock& clock,
       results_root_(std::move(results_root)) {}
 
 void Service::handle(Request request, Reply reply) {
-  static constexpr std::array<std::pair<std::string_view, Handler>, 23> handlers{{
+  static constexpr std::array<std::pair<std::string_view, Handler>, 24> handlers{{
       {"submitJobs", &Service::submit},
       {"listJobs", &Service::list},
       {"getJobs", &Service::show},
@@ -84,6 +84,7 @@ void Service::handle(Request request, Reply reply) {
       {"listEvents", &Service::events},
       {"getEnvironment", &Service::environment},
       {"getProvenance", &Service::provenance},
+      {"getStatistics", &Service::statistics},
       {"getSettings", &Service::settings},
       {"getStatus", &Service::status},
       {"stopDaemon", &Service::stop},
@@ -446,6 +447,23 @@ void Service::provenance(const json::object& args, Reply reply) {
     recorded[context] = std::move(*value);
   }
   reply(json::value(json::object{{"jobs", std::move(jobs)}, {"recorded", std::move(recorded)}}));
+}
+
+// A page, so that many jobs of the past don't keep those of today from starting.
+void Service::statistics(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::GetStatistics>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  RunQuery query;
+  query.since = {decoded->since_ms};
+  if (decoded->before) query.before = JobId{*decoded->before};
+  query.rows_max = decoded->limit <= 0 ? limits::statistics_rows_max
+                                       : std::min(decoded->limit, limits::statistics_rows_max);
+  const auto page = store_.runs(query);
+  if (!page) return reply(std::unexpected(page.error()));
+  json::object out{{"rows", encode_json(page->rows)}, {"looked_at", page->looked_at}};
+  const bool has_more = page->looked_at == query.rows_max && page->last;
+  out["next"] = has_more ? json::value(page->last->value) : json::value(nullptr);
+  reply(json::value(std::move(out)));
 }
 
 void Service::settings(const json::object&, Reply reply) {

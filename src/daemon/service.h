@@ -66,6 +66,7 @@ class Service {
   void events(const json::object& args, Reply reply);
   void environment(const json::object& args, Reply reply);
   void provenance(const json::object& args, Reply reply);
+  void statistics(const json::object& args, Reply reply);
   void settings(const json::object& args, Reply reply);
   void status(const json::object& args, Reply reply);
   void stop(const json::object& args, Reply reply);

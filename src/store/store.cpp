@@ -12,18 +12,6 @@
 namespace reeve {
 namespace {
 
-Error to_error(const std::exception& cause, const std::string& action) {
-  const auto* of_sqlite = dynamic_cast<const SQLite::Exception*>(&cause);
-  const int code = of_sqlite != nullptr ? of_sqlite->getErrorCode() & 0xFF : SQLITE_ERROR;
-  ErrorCode kind = ErrorCode::io;
-  if (code == SQLITE_FULL) kind = ErrorCode::full;
-  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) kind = ErrorCode::corrupt;
-  if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
-    kind = ErrorCode::forbidden;
-  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) kind = ErrorCode::busy;
-  return {kind, action + ": " + cause.what()};
-}
-
 constexpr const char* save_attempt_sql = R"sql(
 INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
   ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35,
@@ -41,6 +29,18 @@ ON CONFLICT (job, number) DO UPDATE SET start = ?3, open = ?4, state = ?5, reaso
 WHERE attempt.open = 1)sql";
 
 }  // namespace
+
+Error Store::to_error(const std::exception& cause, const std::string& action) {
+  const auto* of_sqlite = dynamic_cast<const SQLite::Exception*>(&cause);
+  const int code = of_sqlite != nullptr ? of_sqlite->getErrorCode() & 0xFF : SQLITE_ERROR;
+  ErrorCode kind = ErrorCode::io;
+  if (code == SQLITE_FULL) kind = ErrorCode::full;
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) kind = ErrorCode::corrupt;
+  if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
+    kind = ErrorCode::forbidden;
+  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) kind = ErrorCode::busy;
+  return {kind, action + ": " + cause.what()};
+}
 
 Store::Store(const std::string& path)
     : db_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 5000) {}
@@ -225,15 +225,6 @@ void Store::remove(JobId id) {
     auto statement = prepared(sql);
     statement->bind(1, id.value);
     statement->exec();
-  }
-}
-
-template <typename T>
-Result<T> Store::read(const char* action, const std::function<T()>& query) {
-  try {
-    return query();
-  } catch (const std::exception& error) {
-    return std::unexpected(to_error(error, action));
   }
 }
 

@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "core/job.h"
 #include "core/lifecycle.h"
+#include "core/statistics.h"
 
 namespace reeve {
 
@@ -59,6 +60,19 @@ struct EventQuery {
   std::int64_t rows_max = 1000;
 };
 
+// A page of what jobs used, newest first: those that ended at `since` or later, and those that have
+// not ended.
+struct RunQuery {
+  UtcTime since;
+  std::optional<JobId> before;
+  std::int64_t rows_max = 0;  // jobs to look at
+};
+struct RunPage {
+  std::vector<RunRow> rows;
+  std::int64_t looked_at = 0;
+  std::optional<JobId> last;  // that was looked at; the next page comes before it
+};
+
 class Store {
  public:
   // Opens or makes the file (":memory:" for tests) and migrates it. Holds the file exclusively.
@@ -88,6 +102,7 @@ class Store {
   [[nodiscard]] Result<std::optional<Job>> load(JobId id);
   [[nodiscard]] Result<std::vector<Job>> list(const JobQuery& query);
   [[nodiscard]] Result<std::vector<StoredEvent>> events(const EventQuery& query);
+  [[nodiscard]] Result<RunPage> runs(const RunQuery& query);
   // Paths of the logs of all attempts of a job.
   [[nodiscard]] Result<std::vector<std::string>> logs(JobId id);
   [[nodiscard]] Result<std::optional<JobId>> find_by_key(std::string_view idempotency_key);
@@ -132,8 +147,15 @@ class Store {
   std::int64_t put_provenance(std::string_view data);
   std::int64_t context_of(JobId id);
   void forget_unused_contexts();
+  [[nodiscard]] static Error to_error(const std::exception& cause, const std::string& action);
   template <typename T>
-  Result<T> read(const char* action, const std::function<T()>& query);
+  Result<T> read(const char* action, const std::function<T()>& query) {
+    try {
+      return query();
+    } catch (const std::exception& error) {
+      return std::unexpected(to_error(error, action));
+    }
+  }
 
   SQLite::Database db_;
   // Contexts that a job has left in this transaction; another may have come to use them.

@@ -11,7 +11,7 @@ from harness import JOB_FIELDS, PATIENCE, SystemTest
 from processes import until
 
 VERBS = ["run", "submit", "add", "ls", "show", "log", "follow", "wait", "cancel", "kill", "signal",
-         "hold", "release", "rm", "events", "grep", "daemon", "completion", "version"]
+         "hold", "release", "rm", "events", "grep", "stats", "daemon", "completion", "version"]
 
 
 def signal_group(process, number):

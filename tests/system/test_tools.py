@@ -208,6 +208,53 @@ class Grep(SystemTest):
         self.assertLess(time.monotonic() - began, 30)
 
 
+class Statistics(SystemTest):
+    """What jobs used and how they ended, counted."""
+
+    config = "[capacity]\ncpus = 8\n"
+
+    def stats(self, *arguments):
+        """The statistics as data."""
+        return json.loads(self.reeve.ok("stats", "--json", *arguments).out)
+
+    def test_ends_are_counted_and_advice_needs_three_runs(self):
+        for _ in range(3):
+            self.reeve.ended("-J", "often", "-c", "2", "-g", "crew", "--", "sleep", "0.1")
+        self.reeve.ended("-J", "once", "--", "true")
+        self.reeve.ended("-J", "once", "--", "sh", "-c", "exit 3")
+        self.reeve.ended("-J", "once", "--", "sh", "-c", "kill -SEGV $$")
+        self.reeve.submit("--hold", "-J", "later", "--", "true")
+        told = self.stats()
+        self.assertEqual(told["jobs"], 7)
+        self.assertEqual(told["states"], {"completed": 4, "failed": 2, "held": 1})
+        self.assertEqual(told["causes"], {"exit_code": 1, "signal": 1})
+        groups = {group["key"]: group for group in told["groups"]}
+        often = groups["often"]
+        self.assertEqual((often["jobs"], often["completed_runs"]), (3, 3))
+        self.assertEqual(often["cpus_granted"], 2)
+        self.assertGreaterEqual(often["wall_seconds"]["median"], 0.1)
+        self.assertEqual(often["recommended"]["cpus"], 1)
+        self.assertEqual(often["recommended"]["time_ms"], 10_000)
+        self.assertIsNone(groups["once"]["recommended"])
+        text = self.reeve.ok("stats").out
+        self.assert_told(text, "--cpus 1", "no advice: 1 completed run", "exit_code")
+        self.assertEqual({group["key"]: group["jobs"] for group in self.stats("--by", "exit")["groups"]},
+                         {"exit code 3": 1, "SIGSEGV": 1})
+        self.assertEqual({group["key"] for group in self.stats("--by", "group")["groups"]},
+                         {"crew", "-"})
+        self.assertEqual({group["key"] for group in self.stats("--by", "reason")["groups"]},
+                         {"exit_code", "signal"})
+        self.assert_told(self.reeve.ok("stats", "--by", "reason").out, "signal")
+
+    def test_only_those_of_the_time_that_is_asked_for_are_counted(self):
+        self.reeve.ended("--", "true")
+        time.sleep(0.3)
+        self.assertEqual(self.stats("--since", "100ms")["jobs"], 0)
+        self.assertEqual(self.stats("--since", "1h")["jobs"], 1)
+        self.assert_refused(self.reeve.run("stats", "--since", "soon"), 2)
+        self.assert_refused(self.reeve.run("stats", "--by", "colour"), 2)
+
+
 class ConfiguredProvenance(SystemTest):
     """The configuration may turn it off."""
 

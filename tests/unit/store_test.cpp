@@ -337,6 +337,38 @@ TEST_F(StoreTest, ContextThatOneJobLeavesAndAnotherTakesStays) {
   EXPECT_EQ(store->context(second).value(), "");
 }
 
+TEST_F(StoreTest, RunsTellWhatJobsUsedInPages) {
+  Job ended = full_job();
+  ended.state = JobState::failed;
+  ended.ended_at = {1000};
+  ended.attempt.exit = ExitStatus{ExitKind::signalled, 9, false, LaunchStep::none, false};
+  put(ended);
+  put(simple_job(7));
+  Job old = simple_job(8, JobState::completed);
+  old.ended_at = {999};
+  put(old);
+  const auto page = store->runs({{1000}, std::nullopt, 2}).value();
+  EXPECT_EQ(page.looked_at, 2);
+  EXPECT_EQ(page.last, JobId{8});
+  ASSERT_EQ(page.rows.size(), 1U) << "job 8 ended earlier";
+  const RunRow& row = page.rows[0];
+  EXPECT_EQ(row.id, 42);
+  EXPECT_EQ(row.name, "name");
+  EXPECT_EQ(row.group, "group");
+  EXPECT_EQ(row.state, "failed");
+  EXPECT_EQ(row.reason, "keeper_died");
+  EXPECT_EQ(row.exit, "SIGKILL");
+  EXPECT_EQ(row.wall_ms, 1);
+  EXPECT_EQ(row.cpu_us, 26 + 27);
+  EXPECT_EQ(row.peak_bytes, 28);
+  EXPECT_EQ(row.cpus, 11);
+  const auto rest = store->runs({{1000}, page.last, 2}).value();
+  EXPECT_EQ(rest.looked_at, 1);
+  ASSERT_EQ(rest.rows.size(), 1U);
+  EXPECT_EQ(rest.rows[0].cpus, 1);
+  EXPECT_FALSE(rest.rows[0].wall_ms);
+}
+
 TEST_F(StoreTest, IdempotencyKeyBelongsToOneJob) {
   Job job = simple_job(1);
   job.spec.idempotency_key = "once";
