@@ -93,7 +93,7 @@ std::string changes_text(const CodeState& code) {
   if (!code.changes_known) return "not known: git was not there, failed, or took too long";
   if (code.diff.empty()) return "none";
   const DiffSummary sum = summarise_diff(code.diff);
-  return fmt::format("{} file{}, {} lines added, {} removed{}; see --diff", sum.files,
+  return fmt::format("{} file{}, lines: {} more and {} less{}; see --diff", sum.files,
                      sum.files == 1 ? "" : "s", sum.added, sum.removed,
                      code.diff_cut ? " (and more: the record is cut)" : "");
 }
