@@ -53,6 +53,7 @@ std::string LogReader::read() {
   }
   const std::int64_t dropped = header.gap_end - offset_;
   offset_ = header.gap_end;
+  dropped_ += dropped;
   return fmt::format("\n[reeve: {} bytes were dropped here by the log's cap]\n", dropped);
 }
 

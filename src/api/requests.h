@@ -11,9 +11,11 @@
 
 namespace reeve::request {
 
-// `jobs` are specifications as core/spec_json.h reads them, `context` what they inherit.
+// `jobs` are specifications as core/spec_json.h reads them, `context` what they inherit,
+// `provenance` (core/provenance.h) what is recorded with them.
 struct SubmitJobs {
   std::string context;
+  std::optional<std::string> provenance;
   std::vector<json::value> jobs;
 };
 
@@ -41,6 +43,7 @@ struct CancelJobs {
 struct RetryJobs {
   std::vector<std::int64_t> ids;
   std::optional<std::string> context;
+  std::optional<std::string> provenance;  // counts only with a context
 };
 
 // `spec` as core/spec_json.h reads it.
@@ -76,15 +79,22 @@ struct SelectJobs {
   std::vector<std::string> tags;
 };
 
+// A page of at most `limit` jobs with ids below `before`.
+struct GetStatistics {
+  std::int64_t since_ms = 0;  // ended at this time (UTC) or later, or not yet
+  std::optional<std::int64_t> before;
+  std::int64_t limit = 0;
+};
+
 struct StopDaemon {
   bool cancel_jobs = false;
 };
 
 struct Nothing {};
 
-BOOST_DESCRIBE_STRUCT(SubmitJobs, (), (context, jobs))
+BOOST_DESCRIBE_STRUCT(SubmitJobs, (), (context, provenance, jobs))
 BOOST_DESCRIBE_STRUCT(ListJobs, (), (states, name, group, tags, since_ms, before, limit))
-BOOST_DESCRIBE_STRUCT(RetryJobs, (), (ids, context))
+BOOST_DESCRIBE_STRUCT(RetryJobs, (), (ids, context, provenance))
 BOOST_DESCRIBE_STRUCT(EditJob, (), (id, spec))
 BOOST_DESCRIBE_STRUCT(JobIds, (), (ids))
 BOOST_DESCRIBE_STRUCT(CancelJobs, (), (ids, grace_ms))
@@ -92,6 +102,7 @@ BOOST_DESCRIBE_STRUCT(SignalJobs, (), (ids, signal))
 BOOST_DESCRIBE_STRUCT(WatchJob, (), (id, seen))
 BOOST_DESCRIBE_STRUCT(ListEvents, (), (after, job, limit))
 BOOST_DESCRIBE_STRUCT(SelectJobs, (), (last, all, unfinished, states, name, group, tags))
+BOOST_DESCRIBE_STRUCT(GetStatistics, (), (since_ms, before, limit))
 BOOST_DESCRIBE_STRUCT(StopDaemon, (), (cancel_jobs))
 BOOST_DESCRIBE_STRUCT(Nothing, (), ())
 

@@ -66,6 +66,8 @@ int run_command_line(int argc, char** argv) {
   add_list_commands(app);
   add_log_commands(app);
   add_why_command(app);
+  add_grep_command(app);
+  add_stats_command(app);
   add_control_commands(app);
   add_daemon_commands(app);
   const ContainInput contain_input{command_words, ignored_pipe};

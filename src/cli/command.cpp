@@ -39,11 +39,13 @@ void finish(int code) {
   if (code != 0) throw CLI::RuntimeError(code);
 }
 
-void add_selector(CLI::App& command, Selector& selector) {
+void add_selector(CLI::App& command, Selector& selector, FilterFlag flag) {
   command.add_option("jobs", selector.words, "ids (12), ranges (12-15), or `last`")
       ->type_name("JOB...");
   command.add_flag("--all", selector.all, "every job that the command can apply to");
-  command.add_option("-l,--filter", selector.filters, "jobs in a state: state=failed")
+  command
+      .add_option(flag == FilterFlag::with_l ? "-l,--filter" : "--filter", selector.filters,
+                  "jobs in a state: state=failed")
       ->type_name("KEY=VALUE");
   command.add_option("-n,--named", selector.name, "jobs with this name, or pattern (train*)")
       ->type_name("NAME");

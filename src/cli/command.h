@@ -37,8 +37,9 @@ struct Selector {
   std::vector<std::string> tags;
 };
 
-// Adds the selector's arguments to a command.
-void add_selector(CLI::App& command, Selector& selector);
+// Adds the selector's arguments to a command; where `-l` means something else, without that.
+enum class FilterFlag { with_l, long_only };
+void add_selector(CLI::App& command, Selector& selector, FilterFlag flag = FilterFlag::with_l);
 // Which jobs `--all`, `-n` and `-l` look among.
 enum class Scope {
   any,                // all jobs
@@ -74,6 +75,8 @@ struct ContainInput {
 void add_submit_commands(CLI::App& app, std::vector<std::string>& command_words);
 void add_list_commands(CLI::App& app);
 void add_log_commands(CLI::App& app);
+void add_grep_command(CLI::App& app);
+void add_stats_command(CLI::App& app);
 void add_control_commands(CLI::App& app);
 void add_why_command(CLI::App& app);
 void add_daemon_commands(CLI::App& app);

@@ -9,6 +9,7 @@
 #include "cli/capture.h"
 #include "cli/command.h"
 #include "cli/follow.h"
+#include "cli/provenance.h"
 #include "cli/submit_options.h"
 #include "cli/terminal.h"
 #include "core/spec_json.h"
@@ -23,6 +24,7 @@ struct ControlCommand {
   bool no_wait = false;
   bool as_json = false;
   bool same = false;
+  bool no_provenance = false;
   GivenOptions given;
 };
 
@@ -75,10 +77,32 @@ void run_pause(const ControlCommand& options, const char* op, const char* seen, 
   finish(any_refused ? exit_codes::refused : 0);
 }
 
+// Of the jobs that there are; what is wrong with others the retry itself tells.
+std::vector<std::string> directories_of(Client& client, const std::vector<std::int64_t>& ids) {
+  std::vector<std::string> directories;
+  for (const auto& piece : in_pieces(ids)) {
+    const auto reply = client.call("getJobs", {{"ids", to_array(piece)}});
+    if (!reply) continue;
+    for (const json::value& job : reply->at("jobs").as_array())
+      directories.push_back(text_of(job.as_object(), "directory"));
+  }
+  return directories;
+}
+
 void run_retry(const ControlCommand& options) {
+  auto client = connect();
+  if (!client) return finish(fail(client.error()));
+  const auto ids = resolve(*client, options.selector, Scope::any);
+  if (!ids) return finish(fail(ids.error()));
   json::object args;
   if (!options.same) args["context"] = capture_context();
-  run_simple(options, "retryJobs", std::move(args), Scope::any);
+  if (!options.same && !options.no_provenance)
+    args["provenance"] = capture_provenance(*client, directories_of(*client, *ids));
+  bool any_refused = false;
+  const auto taken = apply(*client, options, "retryJobs", std::move(args), Scope::any, any_refused);
+  if (!taken) return finish(fail(taken.error()));
+  if (options.same) warn_of_changed_code(*client, *taken);
+  finish(any_refused ? exit_codes::refused : 0);
 }
 
 void run_edit(const ControlCommand& options) {
@@ -180,6 +204,8 @@ void add_control_commands(CLI::App& app) {
       "retry", "run ended jobs again, as a further attempt, with the environment of this shell");
   add_selector(*retry, retried->selector);
   retry->add_flag("--same", retried->same, "with the environment that was recorded at submission");
+  retry->add_flag("--no-provenance", retried->no_provenance,
+                  "do not record the state of the code (git) and of the machine anew");
   retry->callback([retried] { run_retry(*retried); });
 
   const auto edited = std::make_shared<ControlCommand>();

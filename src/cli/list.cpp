@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/command.h"
+#include "cli/provenance.h"
 #include "cli/terminal.h"
 
 namespace reeve::cli {
@@ -128,6 +129,8 @@ struct ShowCommand {
   Selector selector;
   bool as_json = false;
   bool environment = false;
+  bool provenance = false;
+  bool patch = false;
 };
 
 void print_details(const json::object& job) {
@@ -184,6 +187,10 @@ void run_show(const ShowCommand& options) {
   if (!client) return finish(fail(client.error()));
   const auto ids = resolve(*client, options.selector, Scope::any);
   if (!ids) return finish(fail(ids.error()));
+  if (options.provenance || options.patch) {
+    const auto shown = show_provenance(*client, *ids, {options.as_json, options.patch});
+    return finish(shown ? 0 : fail(shown.error()));
+  }
   if (options.environment) {
     const auto reply = client->call("getEnvironment", {{"ids", to_array(*ids)}});
     if (!reply) return finish(fail(reply.error()));
@@ -283,6 +290,9 @@ void add_list_commands(CLI::App& app) {
   add_selector(*show, shown->selector);
   show->add_flag("--json", shown->as_json, "a JSON object; the fields are in docs/formats.md");
   show->add_flag("--env", shown->environment, "its environment, with secrets masked");
+  show->add_flag("--provenance", shown->provenance,
+                 "what ran: code, machine and environment as they were at submission");
+  show->add_flag("--diff", shown->patch, "the uncommitted changes at submission, for git apply");
   show->callback([shown] { run_show(*shown); });
 
   const auto events = std::make_shared<EventsCommand>();

@@ -11,6 +11,7 @@
 #include "cli/capture.h"
 #include "cli/command.h"
 #include "cli/follow.h"
+#include "cli/provenance.h"
 #include "cli/submit_options.h"
 #include "cli/terminal.h"
 #include "core/spec_json.h"
@@ -23,6 +24,7 @@ struct SubmitCommand {
   std::string batch;
   bool raw = false;
   bool as_json = false;
+  bool no_provenance = false;
 };
 
 Result<std::vector<JobSpec>> read_batch(const std::string& file, const GivenOptions& given) {
@@ -57,11 +59,18 @@ Result<std::vector<JobSpec>> read_batch(const std::string& file, const GivenOpti
   return specs;
 }
 
-Result<std::vector<std::int64_t>> submit(Client& client, const std::vector<JobSpec>& specs) {
+Result<std::vector<std::int64_t>> submit(Client& client, const SubmitCommand& options,
+                                         const std::vector<JobSpec>& specs) {
   json::array jobs;
-  for (const JobSpec& spec : specs) jobs.push_back(spec_to_json(spec));
-  const auto reply =
-      client.call("submitJobs", {{"context", capture_context()}, {"jobs", std::move(jobs)}});
+  std::vector<std::string> directories;
+  for (const JobSpec& spec : specs) {
+    jobs.push_back(spec_to_json(spec));
+    directories.push_back(spec.directory);
+  }
+  json::object args{{"context", capture_context()}, {"jobs", std::move(jobs)}};
+  if (!options.no_provenance)
+    args["provenance"] = capture_provenance(client, std::move(directories));
+  const auto reply = client.call("submitJobs", std::move(args));
   if (!reply) return std::unexpected(reply.error());
   std::vector<std::int64_t> ids;
   for (const json::value& id : reply->at("ids").as_array()) ids.push_back(id.as_int64());
@@ -83,7 +92,7 @@ void run_submit(SubmitCommand& options, const std::vector<std::string>& words) {
   }
   auto client = connect();
   if (!client) return finish(fail(client.error()));
-  const auto ids = submit(*client, specs);
+  const auto ids = submit(*client, options, specs);
   if (!ids) return finish(fail(ids.error()));
   std::string out;
   if (options.as_json)
@@ -98,7 +107,7 @@ void run_run(SubmitCommand& options, const std::vector<std::string>& words) {
   if (!spec) return finish(fail(spec.error()));
   auto client = connect();
   if (!client) return finish(fail(client.error()));
-  const auto ids = submit(*client, {*spec});
+  const auto ids = submit(*client, options, {*spec});
   if (!ids) return finish(fail(ids.error()));
   FollowOptions follow_options;
   follow_options.job = ids->front();
@@ -106,6 +115,11 @@ void run_run(SubmitCommand& options, const std::vector<std::string>& words) {
   follow_options.raw = options.raw;
   if (is_terminal(2)) say(fmt::format("job {} submitted", ids->front()));
   finish(follow(std::move(*client), follow_options));
+}
+
+void add_no_provenance(CLI::App& command, bool& flag) {
+  command.add_flag("--no-provenance", flag,
+                   "do not record the state of the code (git) and of the machine");
 }
 
 }  // namespace
@@ -116,6 +130,7 @@ void add_submit_commands(CLI::App& app, std::vector<std::string>& command_words)
       "run", "submit a command, follow its output, exit with its code: reeve run -- CMD…");
   run->footer("reeve run [OPTIONS] [--] COMMAND [ARGUMENT…]");
   add_submit_options(*run, run_options->given);
+  add_no_provenance(*run, run_options->no_provenance);
   run->add_flag("--raw", run_options->raw, "pass control characters to the terminal unchanged");
   run->callback([run_options, &command_words] { run_run(*run_options, command_words); });
 
@@ -133,6 +148,7 @@ void add_submit_commands(CLI::App& app, std::vector<std::string>& command_words)
           "JSON lines, one job each: {\"command\": [\"…\"], \"name\": …} with every option by "
           "its long name; all or none; `-` reads standard input")
       ->type_name("FILE");
+  add_no_provenance(*submit_app, submit_command->no_provenance);
   submit_app->add_flag("--json", submit_command->as_json, "print {\"ids\": […]}");
   submit_app->callback(
       [submit_command, &command_words] { run_submit(*submit_command, command_words); });

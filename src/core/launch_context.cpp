@@ -6,6 +6,12 @@
 
 namespace reeve {
 
+namespace {
+
+constexpr char separator = '\x1e';  // no JSON text has one in it
+
+}  // namespace
+
 BOOST_DESCRIBE_STRUCT(LaunchContext, (), (environment, umask, limits))
 
 std::string to_text(const LaunchContext& context) {
@@ -19,6 +25,19 @@ Result<LaunchContext> context_from_text(const std::string& text) {
   if (auto decoded = decode_json(*value, context, "context"); !decoded)
     return std::unexpected(decoded.error());
   return context;
+}
+
+std::string join_recorded(const Recorded& recorded) {
+  std::string text(recorded.context);
+  if (recorded.provenance.empty()) return text;
+  text += separator;
+  return text += recorded.provenance;
+}
+
+Recorded split_recorded(std::string_view text) {
+  const auto end = text.find(separator);
+  if (end == std::string_view::npos) return {text, {}};
+  return {text.substr(0, end), text.substr(end + 1)};
 }
 
 }  // namespace reeve

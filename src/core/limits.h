@@ -15,6 +15,8 @@ inline constexpr std::size_t spec_bytes_max = 8UL << 20;
 // A batch of 100,000 jobs with short commands fits.
 inline constexpr std::size_t frame_bytes_max = 64UL << 20;
 inline constexpr std::size_t batch_jobs_max = 100'000;
+// A client records at most 1 MiB of uncommitted changes, which JSON may make six times longer.
+inline constexpr std::size_t provenance_bytes_max = 8UL << 20;
 // NAME_MAX is 255; room for "_2" and the like stays.
 inline constexpr std::size_t name_bytes_max = 200;
 inline constexpr std::size_t lock_bytes_max = 200;
@@ -24,6 +26,8 @@ inline constexpr std::size_t sessions_max = 512;
 // Replies that one client has not read yet; beyond it the client is disconnected.
 inline constexpr std::size_t session_backlog_bytes_max = 128UL << 20;
 inline constexpr std::int64_t page_rows_max = 1'000'000;
+// Jobs that one question about what was used looks at: some 10 ms during which nothing is started.
+inline constexpr std::int64_t statistics_rows_max = 5000;
 // Starts that are committed before their resources are free: 8 gave 0.59 of a bare spawn loop's
 // rate where 1 gave 0.45 and 16 gave 0.60; a power cut can cost as many jobs that never ran.
 inline constexpr int starts_ahead_max = 8;

@@ -86,6 +86,15 @@ Take path_into(std::string& out) {
   };
 }
 
+Take flag_into(bool& out) {
+  return [&out](const toml::node& node) -> const char* {
+    const auto value = node.value_exact<bool>();
+    if (!value) return "true or false";
+    out = *value;
+    return nullptr;
+  };
+}
+
 // A nested table with its own keys; its own error carries the place.
 Take table_into(const std::string& path, std::map<std::string, Take> keys, Result<void>& result) {
   return [&path, keys = std::move(keys), &result](const toml::node& node) -> const char* {
@@ -137,7 +146,9 @@ Result<Config> load_config(const std::string& path) {
                                 {"counters", counters_into(capacity.counters)}},
                                nested)},
        {"queue", table_into(path, {{"jobs_max", count_into(capacity.jobs_max, 0)}}, nested)},
-       {"results", table_into(path, {{"root", path_into(config.results_root)}}, nested)}});
+       {"results", table_into(path, {{"root", path_into(config.results_root)}}, nested)},
+       {"provenance",
+        table_into(path, {{"record", flag_into(config.records_provenance)}}, nested)}});
   if (!read) return std::unexpected(read.error());
   if (!nested) return std::unexpected(nested.error());
   return config;

@@ -6,7 +6,8 @@
 //   memory = "32GB"
 //   gpus = 1
 //   [capacity.counters]
-//   licence = 2
+//   licence = 2                    [provenance]
+//                                  record = false
 
 #include <string>
 
@@ -18,6 +19,7 @@ namespace reeve {
 struct Config {
   Capacity capacity;         // what is not configured is what the machine has
   std::string results_root;  // empty: below the state directory
+  bool records_provenance = true;
 };
 
 // The machine's own capacity: usable CPUs (affinity), memory, NVIDIA devices.

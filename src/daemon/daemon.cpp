@@ -131,6 +131,7 @@ Result<void> Daemon::open() {
       config->results_root.empty() ? options_.paths.results() : config->results_root);
   dispatcher_->on_changed = [this](const std::vector<Job>& jobs) { service_->jobs_changed(jobs); };
   service_->describe_daemon = [this] { return describe(); };
+  service_->records_provenance = config->records_provenance;
   service_->request_stop = [this](bool cancel_jobs) { request_stop(cancel_jobs); };
   if (auto recovered = dispatcher_->recover(clock_->now()); !recovered)
     return std::unexpected(recovered.error());

@@ -10,6 +10,7 @@
 #include "api/job_view.h"
 #include "api/requests.h"
 #include "core/launch_context.h"
+#include "core/provenance.h"
 #include "core/spec_json.h"
 
 namespace reeve {
@@ -62,7 +63,7 @@ Service::Service(Store& store, Dispatcher& dispatcher, const QueueClock& clock,
       results_root_(std::move(results_root)) {}
 
 void Service::handle(Request request, Reply reply) {
-  static constexpr std::array<std::pair<std::string_view, Handler>, 21> handlers{{
+  static constexpr std::array<std::pair<std::string_view, Handler>, 24> handlers{{
       {"submitJobs", &Service::submit},
       {"listJobs", &Service::list},
       {"getJobs", &Service::show},
@@ -82,6 +83,9 @@ void Service::handle(Request request, Reply reply) {
       {"watchJob", &Service::watch},
       {"listEvents", &Service::events},
       {"getEnvironment", &Service::environment},
+      {"getProvenance", &Service::provenance},
+      {"getStatistics", &Service::statistics},
+      {"getSettings", &Service::settings},
       {"getStatus", &Service::status},
       {"stopDaemon", &Service::stop},
   }};
@@ -90,13 +94,25 @@ void Service::handle(Request request, Reply reply) {
   reply(failed(ErrorCode::not_found, "there is no operation `" + printable(request.op) + "`"));
 }
 
+Result<std::string> Service::record(const std::string& context,
+                                    const std::optional<std::string>& provenance) const {
+  if (auto parsed = context_from_text(context); !parsed)
+    return failed(parsed.error(), "the submitter's environment");
+  if (!provenance || provenance->empty() || !records_provenance) return context;
+  if (provenance->size() > limits::provenance_bytes_max)
+    return failed(ErrorCode::too_large, "what is to be recorded of the submission is too large");
+  if (auto parsed = provenance_from_text(*provenance); !parsed)
+    return std::unexpected(parsed.error());
+  return join_recorded({context, *provenance});
+}
+
 void Service::submit(const json::object& args, Reply reply) {
   auto decoded = decode_args<request::SubmitJobs>(args);
   if (!decoded) return reply(std::unexpected(decoded.error()));
   Submission submission;
-  submission.context = std::move(decoded->context);
-  if (auto context = context_from_text(submission.context); !context)
-    return reply(failed(context.error(), "the submitter's environment"));
+  auto recorded = record(decoded->context, decoded->provenance);
+  if (!recorded) return reply(std::unexpected(recorded.error()));
+  submission.context = std::move(*recorded);
   for (std::size_t i = 0; i < decoded->jobs.size(); ++i) {
     auto spec = spec_from_json(decoded->jobs[i]);
     if (!spec) return reply(failed(spec.error(), fmt::format("job {}", i + 1)));
@@ -230,9 +246,15 @@ void Service::resume(const json::object& args, Reply reply) {
 void Service::retry(const json::object& args, Reply reply) {
   const auto decoded = decode_args<request::RetryJobs>(args);
   if (!decoded) return reply(std::unexpected(decoded.error()));
+  std::optional<std::string> context;
+  if (decoded->context) {
+    auto recorded = record(*decoded->context, decoded->provenance);
+    if (!recorded) return reply(std::unexpected(recorded.error()));
+    context = std::move(*recorded);
+  }
   const Now now = clock_.now();
   each(
-      decoded->ids, [&](JobId id) { return dispatcher_.retry(id, decoded->context, now); },
+      decoded->ids, [&](JobId id) { return dispatcher_.retry(id, context, now); },
       std::move(reply));
 }
 
@@ -403,6 +425,50 @@ void Service::environment(const json::object& args, Reply reply) {
     for (const auto& [name, value] : (*job)->spec.environment) put(name, value);
   }
   reply(json::value(json::object{{"environment", std::move(variables)}}));
+}
+
+// Each context's provenance stands once, under its number.
+void Service::provenance(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::JobIds>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  json::array jobs;
+  json::object recorded;
+  for (const std::int64_t id : decoded->ids) {
+    const auto job = store_.load({id});
+    if (!job) return reply(std::unexpected(job.error()));
+    if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id)));
+    const std::string context = std::to_string((*job)->context);
+    jobs.push_back({{"id", id}, {"directory", (*job)->spec.directory}, {"context", context}});
+    if (recorded.contains(context)) continue;
+    const auto text = store_.provenance((*job)->context);
+    if (!text) return reply(std::unexpected(text.error()));
+    if (text->empty()) continue;
+    auto value = parse_json(*text);
+    if (!value) return reply(std::unexpected(value.error()));
+    recorded[context] = std::move(*value);
+  }
+  reply(json::value(json::object{{"jobs", std::move(jobs)}, {"recorded", std::move(recorded)}}));
+}
+
+// A page, so that many jobs of the past don't keep those of today from starting.
+void Service::statistics(const json::object& args, Reply reply) {
+  const auto decoded = decode_args<request::GetStatistics>(args);
+  if (!decoded) return reply(std::unexpected(decoded.error()));
+  RunQuery query;
+  query.since = {decoded->since_ms};
+  if (decoded->before) query.before = JobId{*decoded->before};
+  query.rows_max = decoded->limit <= 0 ? limits::statistics_rows_max
+                                       : std::min(decoded->limit, limits::statistics_rows_max);
+  const auto page = store_.runs(query);
+  if (!page) return reply(std::unexpected(page.error()));
+  json::object out{{"rows", encode_json(page->rows)}, {"looked_at", page->looked_at}};
+  const bool has_more = page->looked_at == query.rows_max && page->last;
+  out["next"] = has_more ? json::value(page->last->value) : json::value(nullptr);
+  reply(json::value(std::move(out)));
+}
+
+void Service::settings(const json::object&, Reply reply) {
+  reply(json::value(json::object{{"provenance", records_provenance}}));
 }
 
 void Service::status(const json::object&, Reply reply) {

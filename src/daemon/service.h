@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <functional>
 #include <list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ class Service {
   std::function<json::object()> describe_daemon;
   // Asked by `stopDaemon`; `cancel_jobs` ends the running ones first.
   std::function<void(bool cancel_jobs)> request_stop;
+  // Whether what clients tell of the code and the machine is kept with the jobs.
+  bool records_provenance = true;
 
  private:
   using Handler = void (Service::*)(const json::object&, Reply);
@@ -62,12 +65,18 @@ class Service {
   void watch(const json::object& args, Reply reply);
   void events(const json::object& args, Reply reply);
   void environment(const json::object& args, Reply reply);
+  void provenance(const json::object& args, Reply reply);
+  void statistics(const json::object& args, Reply reply);
+  void settings(const json::object& args, Reply reply);
   void status(const json::object& args, Reply reply);
   void stop(const json::object& args, Reply reply);
   void change_each(const std::vector<std::int64_t>& ids, const Fact& wish, Reply reply);
   void each(const std::vector<std::int64_t>& ids, const std::function<Result<void>(JobId)>& apply,
             Reply reply);
   void answer(Waiter& waiter);
+  // What the dispatcher hands to the store as the context of jobs.
+  [[nodiscard]] Result<std::string> record(const std::string& context,
+                                           const std::optional<std::string>& provenance) const;
 
   Store& store_;
   Dispatcher& dispatcher_;

@@ -8,7 +8,7 @@ namespace reeve {
 namespace {
 
 // A released step is never edited: a new one is appended.
-constexpr std::array<const char*, 2> steps{R"sql(
+constexpr std::array<const char*, 3> steps{R"sql(
 CREATE TABLE context (
   id INTEGER PRIMARY KEY,
   hash INTEGER NOT NULL,
@@ -127,6 +127,29 @@ ALTER TABLE attempt ADD COLUMN oom_kills INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE attempt ADD COLUMN over_memory INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE attempt ADD COLUMN memory_peak INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE attempt ADD COLUMN machine_oom_kills INTEGER NOT NULL DEFAULT 0;
+)sql",
+                                           R"sql(
+CREATE TABLE provenance (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  hash INTEGER NOT NULL,
+  data BLOB NOT NULL
+) STRICT;
+CREATE INDEX provenance_hash ON provenance (hash);
+
+-- Rows are deleted from now on, and an id that somebody remembers must not come to mean another.
+CREATE TABLE context_kept (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  hash INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  provenance INTEGER REFERENCES provenance (id)
+) STRICT;
+CREATE INDEX job_context ON job (context);
+INSERT INTO context_kept (id, hash, data)
+  SELECT id, hash, data FROM context WHERE id IN (SELECT context FROM job);
+DROP TABLE context;
+ALTER TABLE context_kept RENAME TO context;
+CREATE INDEX context_hash ON context (hash);
+CREATE INDEX context_provenance ON context (provenance) WHERE provenance IS NOT NULL;
 )sql"};
 
 }  // namespace

@@ -5,24 +5,12 @@
 
 #include "base/check.h"
 #include "base/checksum.h"
+#include "core/launch_context.h"
 #include "store/migrations.h"
 #include "store/rows.h"
 
 namespace reeve {
 namespace {
-
-Error to_error(const std::exception& cause, const std::string& action) {
-  const auto* of_sqlite = dynamic_cast<const SQLite::Exception*>(&cause);
-  const int code = of_sqlite != nullptr ? of_sqlite->getErrorCode() & 0xFF : SQLITE_ERROR;
-  ErrorCode kind = ErrorCode::io;
-  if (dynamic_cast<const rows::DamagedRow*>(&cause) != nullptr) kind = ErrorCode::corrupt;
-  if (code == SQLITE_FULL) kind = ErrorCode::full;
-  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) kind = ErrorCode::corrupt;
-  if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
-    kind = ErrorCode::forbidden;
-  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) kind = ErrorCode::busy;
-  return {kind, action + ": " + cause.what()};
-}
 
 constexpr const char* save_attempt_sql = R"sql(
 INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
@@ -41,6 +29,19 @@ ON CONFLICT (job, number) DO UPDATE SET start = ?3, open = ?4, state = ?5, reaso
 WHERE attempt.open = 1)sql";
 
 }  // namespace
+
+Error Store::to_error(const std::exception& cause, const std::string& action) {
+  const auto* of_sqlite = dynamic_cast<const SQLite::Exception*>(&cause);
+  const int code = of_sqlite != nullptr ? of_sqlite->getErrorCode() & 0xFF : SQLITE_ERROR;
+  ErrorCode kind = ErrorCode::io;
+  if (dynamic_cast<const rows::DamagedRow*>(&cause) != nullptr) kind = ErrorCode::corrupt;
+  if (code == SQLITE_FULL) kind = ErrorCode::full;
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) kind = ErrorCode::corrupt;
+  if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
+    kind = ErrorCode::forbidden;
+  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) kind = ErrorCode::busy;
+  return {kind, action + ": " + cause.what()};
+}
 
 Store::Store(const std::string& path)
     : db_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 5000) {}
@@ -71,7 +72,9 @@ Store::Prepared Store::prepared(const char* sql) {
 Result<void> Store::transact(const std::function<void()>& write) {
   try {
     prepared("BEGIN IMMEDIATE")->exec();
+    contexts_left_.clear();
     write();
+    forget_unused_contexts();
     prepared("COMMIT")->exec();
     return {};
   } catch (const std::exception& error) {
@@ -98,6 +101,8 @@ void Store::put_tag(JobId id, const std::string& tag) {
 }
 
 void Store::save_spec(const Job& job) {
+  if (const std::int64_t before = context_of(job.id); before != job.context)
+    contexts_left_.push_back(before);
   auto statement = prepared(
       "UPDATE job SET name = ?2, priority = ?3, demand = ?4, spec = ?5, context = ?6, "
       "job_group = ?7 WHERE id = ?1");
@@ -153,17 +158,57 @@ std::int64_t Store::append(const Event& event, const Now& now) {
   return db_.getLastInsertRowid();
 }
 
-std::int64_t Store::put_context(std::string_view data) {
+std::int64_t Store::put_context(std::string_view recorded) {
+  const auto [data, provenance] = split_recorded(recorded);
+  const std::int64_t origin = provenance.empty() ? 0 : put_provenance(provenance);
   const auto hash = static_cast<std::int64_t>(fnv1a(data));
-  auto known = prepared("SELECT id FROM context WHERE hash = ?1 AND data = ?2");
+  auto known = prepared(
+      "SELECT id FROM context WHERE hash = ?1 AND data = ?2 AND COALESCE(provenance, 0) = ?3");
+  known->bind(1, hash);
+  known->bindNoCopy(2, data.data(), static_cast<int>(data.size()));
+  known->bind(3, origin);
+  if (known->executeStep()) return known->getColumn(0).getInt64();
+  auto statement = prepared("INSERT INTO context (hash, data, provenance) VALUES (?1, ?2, ?3)");
+  statement->bind(1, hash);
+  statement->bindNoCopy(2, data.data(), static_cast<int>(data.size()));
+  if (origin != 0) statement->bind(3, origin);
+  statement->exec();
+  return db_.getLastInsertRowid();
+}
+
+std::int64_t Store::put_provenance(std::string_view data) {
+  const auto hash = static_cast<std::int64_t>(fnv1a(data));
+  auto known = prepared("SELECT id FROM provenance WHERE hash = ?1 AND data = ?2");
   known->bind(1, hash);
   known->bindNoCopy(2, data.data(), static_cast<int>(data.size()));
   if (known->executeStep()) return known->getColumn(0).getInt64();
-  auto statement = prepared("INSERT INTO context (hash, data) VALUES (?1, ?2)");
+  auto statement = prepared("INSERT INTO provenance (hash, data) VALUES (?1, ?2)");
   statement->bind(1, hash);
   statement->bindNoCopy(2, data.data(), static_cast<int>(data.size()));
   statement->exec();
   return db_.getLastInsertRowid();
+}
+
+std::int64_t Store::context_of(JobId id) {
+  auto statement = prepared("SELECT context FROM job WHERE id = ?1");
+  statement->bind(1, id.value);
+  return statement->executeStep() ? statement->getColumn(0).getInt64() : 0;
+}
+
+void Store::forget_unused_contexts() {
+  if (contexts_left_.empty()) return;
+  for (const std::int64_t id : contexts_left_) {
+    auto statement = prepared(
+        "DELETE FROM context WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM job WHERE context = ?1) "
+        "RETURNING provenance");
+    statement->bind(1, id);
+    if (!statement->executeStep() || statement->isColumnNull(0)) continue;
+    auto origin = prepared(
+        "DELETE FROM provenance WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM context "
+        "WHERE provenance = ?1)");
+    origin->bind(1, statement->getColumn(0).getInt64());
+    origin->exec();
+  }
 }
 
 void Store::set_meta(std::string_view key, std::string_view value) {
@@ -175,20 +220,12 @@ void Store::set_meta(std::string_view key, std::string_view value) {
 }
 
 void Store::remove(JobId id) {
+  contexts_left_.push_back(context_of(id));
   for (const char* sql : {"DELETE FROM event WHERE job = ?1", "DELETE FROM attempt WHERE job = ?1",
                           "DELETE FROM job_tag WHERE job = ?1", "DELETE FROM job WHERE id = ?1"}) {
     auto statement = prepared(sql);
     statement->bind(1, id.value);
     statement->exec();
-  }
-}
-
-template <typename T>
-Result<T> Store::read(const char* action, const std::function<T()>& query) {
-  try {
-    return query();
-  } catch (const std::exception& error) {
-    return std::unexpected(to_error(error, action + (" from " + db_.getFilename())));
   }
 }
 
@@ -290,6 +327,16 @@ Result<std::string> Store::context(std::int64_t id) {
   return read<std::string>("load an environment", [&] {
     auto statement = prepared("SELECT data FROM context WHERE id = ?1");
     statement->bind(1, id);
+    return statement->executeStep() ? statement->getColumn(0).getString() : std::string();
+  });
+}
+
+Result<std::string> Store::provenance(std::int64_t context) {
+  return read<std::string>("load what was recorded of a submission", [&] {
+    auto statement = prepared(
+        "SELECT provenance.data FROM context JOIN provenance ON provenance.id = "
+        "context.provenance WHERE context.id = ?1");
+    statement->bind(1, context);
     return statement->executeStep() ? statement->getColumn(0).getString() : std::string();
   });
 }

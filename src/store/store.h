@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "core/job.h"
 #include "core/lifecycle.h"
+#include "core/statistics.h"
 
 namespace reeve {
 
@@ -59,6 +60,19 @@ struct EventQuery {
   std::int64_t rows_max = 1000;
 };
 
+// A page of what jobs used, newest first: those that ended at `since` or later, and those that have
+// not ended.
+struct RunQuery {
+  UtcTime since;
+  std::optional<JobId> before;
+  std::int64_t rows_max = 0;  // jobs to look at
+};
+struct RunPage {
+  std::vector<RunRow> rows;
+  std::int64_t looked_at = 0;
+  std::optional<JobId> last;  // that was looked at; the next page comes before it
+};
+
 class Store {
  public:
   // Opens or makes the file (":memory:" for tests) and migrates it. Holds the file exclusively.
@@ -77,20 +91,24 @@ class Store {
   void save_attempt(const Job& job);
   // Returns the sequence number.
   std::int64_t append(const Event& event, const Now& now);
-  // Environment and limits of a submitter, stored once however many jobs share them.
-  std::int64_t put_context(std::string_view data);
+  // What is recorded of a submission (see core/launch_context.h), stored once however many jobs
+  // share it. It goes with the last job that uses it.
+  std::int64_t put_context(std::string_view recorded);
   void set_meta(std::string_view key, std::string_view value);
-  // Deletes the job, its attempts and its events.
+  // Deletes the job, its attempts and its events, and what was recorded for it alone.
   void remove(JobId id);
 
   // --- reads ---
   [[nodiscard]] Result<std::optional<Job>> load(JobId id);
   [[nodiscard]] Result<std::vector<Job>> list(const JobQuery& query);
   [[nodiscard]] Result<std::vector<StoredEvent>> events(const EventQuery& query);
+  [[nodiscard]] Result<RunPage> runs(const RunQuery& query);
   // Paths of the logs of all attempts of a job.
   [[nodiscard]] Result<std::vector<std::string>> logs(JobId id);
   [[nodiscard]] Result<std::optional<JobId>> find_by_key(std::string_view idempotency_key);
   [[nodiscard]] Result<std::string> context(std::int64_t id);
+  // Of the submission that this context came with; empty where none was recorded.
+  [[nodiscard]] Result<std::string> provenance(std::int64_t context);
   [[nodiscard]] Result<std::string> meta(std::string_view key);
   // All jobs that wait, oldest first.
   [[nodiscard]] Result<void> each_waiting(const std::function<void(const WaitingRow&)>& visit);
@@ -126,10 +144,22 @@ class Store {
   explicit Store(const std::string& path);
   Prepared prepared(const char* sql);
   void put_tag(JobId id, const std::string& tag);
+  std::int64_t put_provenance(std::string_view data);
+  std::int64_t context_of(JobId id);
+  void forget_unused_contexts();
+  [[nodiscard]] static Error to_error(const std::exception& cause, const std::string& action);
   template <typename T>
-  Result<T> read(const char* action, const std::function<T()>& query);
+  Result<T> read(const char* action, const std::function<T()>& query) {
+    try {
+      return query();
+    } catch (const std::exception& error) {
+      return std::unexpected(to_error(error, action + (" from " + db_.getFilename())));
+    }
+  }
 
   SQLite::Database db_;
+  // Contexts that a job has left in this transaction; another may have come to use them.
+  std::vector<std::int64_t> contexts_left_;
   // Keyed by the address of the literal: each statement stands in one place.
   std::unordered_map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
 };

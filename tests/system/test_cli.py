@@ -11,7 +11,8 @@ from harness import JOB_FIELDS, PATIENCE, SystemTest
 from processes import until
 
 VERBS = ["run", "contain", "submit", "add", "ls", "show", "log", "follow", "wait", "cancel", "kill",
-         "signal", "hold", "release", "rm", "events", "daemon", "completion", "version"]
+         "signal", "hold", "release", "pause", "resume", "retry", "edit", "rm", "events", "why",
+         "grep", "stats", "daemon", "completion", "version"]
 
 
 def signal_group(process, number):

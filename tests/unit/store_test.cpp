@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 #include <stdexcept>
 
+#include "core/launch_context.h"
 #include "store/migrations.h"
 #include "support.h"
 
@@ -277,6 +278,95 @@ TEST_F(StoreTest, EqualContextsAreStoredOnce) {
   EXPECT_EQ(store->context(one).value(), bytes);
   EXPECT_EQ(store->context(other).value(), "B=2");
   EXPECT_EQ(store->context(99).value(), "");
+}
+
+TEST_F(StoreTest, ProvenanceIsStoredOnceBesideItsContexts) {
+  std::int64_t plain = 0;
+  std::int64_t one = 0;
+  std::int64_t two = 0;
+  write([&] {
+    plain = store->put_context("A=1");
+    one = store->put_context(join_recorded({"A=1", "commit"}));
+    two = store->put_context(join_recorded({"B=2", "commit"}));
+    EXPECT_EQ(store->put_context(join_recorded({"A=1", "commit"})), one);
+    EXPECT_EQ(store->put_context("A=1"), plain);
+  });
+  EXPECT_NE(plain, one);
+  EXPECT_EQ(store->context(one).value(), "A=1");
+  EXPECT_EQ(store->context(two).value(), "B=2");
+  EXPECT_EQ(store->provenance(one).value(), "commit");
+  EXPECT_EQ(store->provenance(two).value(), "commit");
+  EXPECT_EQ(store->provenance(plain).value(), "");
+}
+
+TEST_F(StoreTest, ContextGoesWithTheLastJobThatUsesIt) {
+  Job job = simple_job(1);
+  write([&] {
+    job.context = store->put_context(join_recorded({"A=1", "commit"}));
+    store->insert(job);
+    job.id = {2};
+    store->insert(job);
+  });
+  write([&] { store->remove({1}); });
+  EXPECT_EQ(store->context(job.context).value(), "A=1");
+  EXPECT_EQ(store->provenance(job.context).value(), "commit");
+  write([&] { store->remove({2}); });
+  EXPECT_EQ(store->context(job.context).value(), "");
+  EXPECT_EQ(store->provenance(job.context).value(), "");
+  write([&] { EXPECT_GT(store->put_context("B=2"), job.context) << "no id means another row"; });
+}
+
+TEST_F(StoreTest, ContextThatOneJobLeavesAndAnotherTakesStays) {
+  Job leaves = simple_job(1);
+  Job takes = simple_job(2);
+  std::int64_t first = 0;
+  std::int64_t second = 0;
+  write([&] {
+    leaves.context = first = store->put_context("A=1");
+    takes.context = second = store->put_context("B=2");
+    store->insert(leaves);
+    store->insert(takes);
+  });
+  write([&] {
+    leaves.context = store->put_context("C=3");
+    store->save_spec(leaves);
+    takes.context = first;
+    store->save_spec(takes);
+  });
+  EXPECT_EQ(store->context(first).value(), "A=1");
+  EXPECT_EQ(store->context(second).value(), "");
+}
+
+TEST_F(StoreTest, RunsTellWhatJobsUsedInPages) {
+  Job ended = full_job();
+  ended.state = JobState::failed;
+  ended.ended_at = {1000};
+  ended.attempt.exit = ExitStatus{ExitKind::signalled, 9, false, LaunchStep::none, false};
+  put(ended);
+  put(simple_job(7));
+  Job old = simple_job(8, JobState::completed);
+  old.ended_at = {999};
+  put(old);
+  const auto page = store->runs({{1000}, std::nullopt, 2}).value();
+  EXPECT_EQ(page.looked_at, 2);
+  EXPECT_EQ(page.last, JobId{8});
+  ASSERT_EQ(page.rows.size(), 1U) << "job 8 ended earlier";
+  const RunRow& row = page.rows[0];
+  EXPECT_EQ(row.id, 42);
+  EXPECT_EQ(row.name, "name");
+  EXPECT_EQ(row.group, "group");
+  EXPECT_EQ(row.state, "failed");
+  EXPECT_EQ(row.reason, "keeper_died");
+  EXPECT_EQ(row.exit, "SIGKILL");
+  EXPECT_EQ(row.wall_ms, 1);
+  EXPECT_EQ(row.cpu_us, 26 + 27);
+  EXPECT_EQ(row.peak_bytes, 28);
+  EXPECT_EQ(row.cpus, 11);
+  const auto rest = store->runs({{1000}, page.last, 2}).value();
+  EXPECT_EQ(rest.looked_at, 1);
+  ASSERT_EQ(rest.rows.size(), 1U);
+  EXPECT_EQ(rest.rows[0].cpus, 1);
+  EXPECT_FALSE(rest.rows[0].wall_ms);
 }
 
 TEST_F(StoreTest, IdempotencyKeyBelongsToOneJob) {

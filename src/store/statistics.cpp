@@ -1,0 +1,75 @@
+// What jobs used, page by page; a part of the store.
+
+#include "core/statistics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/job.h"
+#include "store/store.h"
+
+namespace reeve {
+namespace {
+
+// By id, so that a page costs the same wherever it lies; that of the newest is the highest.
+constexpr const char* page_sql =
+    "SELECT job.id, job.name, job.job_group, job.state, job.reason, job.ended_utc, "
+    "COALESCE(json_extract(job.demand, '$.cpus'), 1), a.exit_kind, a.exit_code, a.started_utc, "
+    "a.ended_utc, a.ended - a.started, a.user_us + a.system_us, a.max_rss_bytes, "
+    "a.max_rss_sampled, a.memory_peak "
+    "FROM job LEFT JOIN attempt AS a ON a.job = job.id AND a.number = job.attempt "
+    "WHERE job.id < ?1 ORDER BY job.id DESC LIMIT ?2";
+
+std::string exit_text(const SQLite::Statement& row) {
+  if (row.isColumnNull(7)) return "";
+  const auto kind = static_cast<ExitKind>(row.getColumn(7).getInt());
+  const int code = row.getColumn(8).getInt();
+  if (kind == ExitKind::exited) return fmt::format("exit code {}", code);
+  return kind == ExitKind::signalled ? signal_name(code) : "not started";
+}
+
+// The kernel's count for a cgroup has caches in it, so a sum over the processes is preferred.
+std::int64_t peak_of(const SQLite::Statement& row) {
+  const std::int64_t processes = row.getColumn(13).getInt64();
+  const bool is_of_tree = row.getColumn(14).getInt() != 0;
+  return is_of_tree ? processes : std::max(processes, row.getColumn(15).getInt64());
+}
+
+RunRow read_row(const SQLite::Statement& row) {
+  RunRow out;
+  out.id = row.getColumn(0).getInt64();
+  out.name = row.getColumn(1).getString();
+  out.group = row.getColumn(2).getString();
+  out.state = row.getColumn(3).getString();
+  out.reason = row.getColumn(4).getString();
+  out.cpus = row.getColumn(6).getInt64();
+  out.exit = exit_text(row);
+  const bool has_times = row.getColumn(9).getInt64() != 0 && row.getColumn(10).getInt64() != 0;
+  if (has_times) out.wall_ms = row.getColumn(11).getInt64();
+  out.cpu_us = row.getColumn(12).getInt64();
+  out.peak_bytes = peak_of(row);
+  return out;
+}
+
+}  // namespace
+
+Result<RunPage> Store::runs(const RunQuery& query) {
+  return read<RunPage>("count what jobs used", [&] {
+    auto statement = prepared(page_sql);
+    statement->bind(1, query.before ? query.before->value : INT64_MAX);
+    statement->bind(2, query.rows_max);
+    RunPage page;
+    while (statement->executeStep()) {
+      ++page.looked_at;
+      page.last = JobId{statement->getColumn(0).getInt64()};
+      const auto state = state_from_word(statement->getColumn(3).getString());
+      const bool has_ended = state && is_terminal(*state);
+      if (has_ended && statement->getColumn(5).getInt64() < query.since.ms) continue;
+      page.rows.push_back(read_row(*statement));
+    }
+    return page;
+  });
+}
+
+}  // namespace reeve
