@@ -63,6 +63,30 @@ Take size_into(std::int64_t& out) {
   };
 }
 
+Take percent_into(int& out) {
+  return [&out](const toml::node& node) -> const char* {
+    const auto value = node.value_exact<std::int64_t>();
+    if (!value || *value < 0 || *value > 100) return "a share in percent, 0 to 100";
+    out = static_cast<int>(*value);
+    return nullptr;
+  };
+}
+
+Take min_memory_into(PressureLimits& out) {
+  return [&out](const toml::node& node) -> const char* {
+    const auto text = node.value_exact<std::string>();
+    const bool is_share = text && text->ends_with('%');
+    const auto amount = is_share ? parse_integer(text->substr(0, text->size() - 1))
+                        : text   ? parse_size(*text)
+                                 : node.value_exact<std::int64_t>();
+    if (!amount || *amount < 0 || (is_share && *amount > 100))
+      return "a size such as \"1GB\", or a share such as \"5%\"";
+    out.min_memory = is_share ? 0 : *amount;
+    out.min_memory_percent = is_share ? static_cast<int>(*amount) : 0;
+    return nullptr;
+  };
+}
+
 Take counters_into(std::map<std::string, std::int64_t>& out) {
   return [&out](const toml::node& node) -> const char* {
     const toml::table* table = node.as_table();
@@ -137,6 +161,12 @@ Result<Config> load_config(const std::string& path) {
                                 {"counters", counters_into(capacity.counters)}},
                                nested)},
        {"queue", table_into(path, {{"jobs_max", count_into(capacity.jobs_max, 0)}}, nested)},
+       {"pressure", table_into(path,
+                               {{"memory", percent_into(config.pressure.memory)},
+                                {"cpu", percent_into(config.pressure.cpu)},
+                                {"io", percent_into(config.pressure.io)},
+                                {"min_memory", min_memory_into(config.pressure)}},
+                               nested)},
        {"results", table_into(path, {{"root", path_into(config.results_root)}}, nested)}});
   if (!read) return std::unexpected(read.error());
   if (!nested) return std::unexpected(nested.error());

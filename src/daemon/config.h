@@ -7,10 +7,15 @@
 //   gpus = 1
 //   [capacity.counters]
 //   licence = 2
+//
+//   [pressure]                     # beyond it nothing starts, see core/pressure.h
+//   memory = 20
+//   min_memory = "5%"
 
 #include <string>
 
 #include "base/result.h"
+#include "core/pressure.h"
 #include "core/resources.h"
 
 namespace reeve {
@@ -18,6 +23,7 @@ namespace reeve {
 struct Config {
   Capacity capacity;         // what is not configured is what the machine has
   std::string results_root;  // empty: below the state directory
+  PressureLimits pressure;
 };
 
 // The machine's own capacity: usable CPUs (affinity), memory, NVIDIA devices.

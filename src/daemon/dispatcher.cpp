@@ -6,20 +6,9 @@
 #include <utility>
 
 #include "base/check.h"
-#include "core/explain.h"
 #include "core/run_directory.h"
 
 namespace reeve {
-namespace {
-
-// Enough for one round; what is left starts in the next.
-constexpr std::size_t starts_per_round_max = 64;
-// Ends within this time say that slots turn over fast, and that the next starts are worth
-// committing ahead.
-constexpr Duration recent{100};
-
-}  // namespace
-
 std::optional<Time> Dispatcher::due_time(const Job& job) {
   if (job.state == JobState::held) return job.release_at;
   if (job.state == JobState::running && job.spec.time_limit)
@@ -285,55 +274,6 @@ void Dispatcher::fire_timers(const Now& now) {
   }
 }
 
-std::size_t Dispatcher::starts_ahead(const Now& now) const {
-  const auto fresh =
-      std::ranges::count_if(recent_ends_, [&](Time ended) { return now.time - ended <= recent; });
-  return static_cast<std::size_t>(fresh);
-}
-
-void Dispatcher::plan(const Now& now) {
-  if (!starting_ || !std::exchange(plan_needed_, false)) return;
-  const auto choice =
-      waiting_.choose(resources_, now.time, starts_per_round_max, starts_ahead(now));
-  if (choice.start.size() == starts_per_round_max) plan_needed_ = true;
-  for (const JobId id : choice.start) {
-    auto checked_out = check_out(id);
-    if (!checked_out) continue;
-    Entry& entry = **checked_out;
-    // The end of its last attempt must reach the disk before the next one opens.
-    if (entry.attempt_dirty && !entry.job.attempt.open) {
-      plan_needed_ = true;
-      continue;
-    }
-    launch(entry, now);
-  }
-  for (const JobId id : choice.ahead) {
-    auto checked_out = check_out(id);
-    if (!checked_out) continue;
-    Entry& entry = **checked_out;
-    const Attempt& attempt = entry.job.attempt;
-    // GPUs and CPUs are chosen when they are free, and that must be on disk before the start.
-    if (attempt.intent || entry.job.spec.demand.gpus > 0 || entry.job.spec.pin_cpus ||
-        (entry.attempt_dirty && !attempt.open))
-      continue;
-    (void)step(entry, fact::Intend{++last_start_, {}, {}}, now);
-  }
-}
-
-void Dispatcher::launch(Entry& entry, const Now& now) {
-  auto grant = resources_.take(entry.job.id, entry.job.demand(), entry.job.spec.pin_cpus);
-  if (!entry.job.attempt.intent)
-    check(
-        step(entry, fact::Intend{++last_start_, std::move(grant.gpus), std::move(grant.cpus)}, now)
-            .has_value(),
-        "a queued job can be intended");
-  const bool may_act_now = entry.intent_durable;
-  check(step(entry, fact::Launch{}, now, !may_act_now).has_value(), "an intent can be launched");
-  if (!may_act_now) return;
-  --ahead_left_;
-  start(entry, now);
-}
-
 void Dispatcher::act(JobId id, const Effect& effect, const Now& now) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return;
@@ -376,25 +316,12 @@ void Dispatcher::start(Entry& entry, const Now& now) {
   (void)step(entry, *launched, now);
 }
 
-std::vector<std::string> Dispatcher::explain(const Job& job, const Now& now) const {
-  if (!is_waiting(job.state)) return explain_job(job, now);
-  if (job.state == JobState::held) return explain_held(job, now);
-  std::vector<std::string> reasons;
-  if (degraded_)
-    reasons.push_back("nothing starts while the state can't be written: " + degraded_->message);
-  for (std::string& reason : resources_.shortages(job.demand()))
-    reasons.push_back(std::move(reason));
-  for (std::string& reason : waiting_.explain(job.id, now.time))
-    reasons.push_back(std::move(reason));
-  if (reasons.empty()) reasons.emplace_back("its turn has come: it starts in a moment");
-  return reasons;
-}
-
 std::optional<Time> Dispatcher::next_wakeup() const {
   if (degraded_) return retry_at_;
   if (plan_needed_ && starting_) return Time{0};
-  if (timers_.empty()) return std::nullopt;
-  return timers_.begin()->first;
+  std::optional<Time> next = starting_ ? look_again_ : std::nullopt;
+  if (!timers_.empty() && (!next || timers_.begin()->first < *next)) next = timers_.begin()->first;
+  return next;
 }
 
 void Dispatcher::withdraw_intents(const Now& now) {

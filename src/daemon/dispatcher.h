@@ -77,6 +77,11 @@ class Dispatcher {
   [[nodiscard]] const Resources& resources() const { return resources_; }
   // What the last commit failed of; nothing while all is well.
   [[nodiscard]] const std::optional<Error>& degraded() const { return degraded_; }
+  // Why nothing may start on this machine now, as `find_pressure` told within the last second.
+  [[nodiscard]] const std::optional<std::string>& pressure(const Now& now);
+
+  // Asks the machine whether it is under pressure; without it, it never is.
+  std::function<std::optional<std::string>()> find_pressure;
 
   // What is stored as the clock's stamp with each commit; without it none is.
   std::function<std::string(Time)> stamp;
@@ -134,6 +139,9 @@ class Dispatcher {
   std::deque<Time> recent_ends_;
   std::pair<std::int64_t, std::string> context_;  // the last one that was needed, and its row
   bool plan_needed_ = true;
+  std::optional<Time> look_again_;  // plan then, even if nothing has happened
+  std::optional<std::string> pressure_;
+  std::optional<Time> pressure_seen_;
   bool starting_ = true;
 
   // The batch.

@@ -48,6 +48,10 @@ void World::boot() {
   capacity.gpus = 2;
   capacity.counters["licence"] = 2;
   dispatcher_ = std::make_unique<Dispatcher>(*store_, engine_, output_, capacity);
+  dispatcher_->find_pressure = [this]() -> std::optional<std::string> {
+    if (is_settling_ || !chance(10)) return std::nullopt;
+    return "the machine is under pressure";
+  };
   dispatcher_->on_changed = [this](const std::vector<Job>& jobs) {
     for (const Job& job : jobs) {
       Told& told = acknowledged_[job.id];
@@ -200,6 +204,7 @@ void World::settle() {
 
 void World::finish() {
   // Whatever is under way is found again by a last daemon, which then stays.
+  is_settling_ = true;
   crash(false);
   const Time since = time_;
   for (int round = 0; round < 100'000 && failure_.empty(); ++round) {
