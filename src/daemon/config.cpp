@@ -120,6 +120,20 @@ Take table_into(const std::string& path, std::map<std::string, Take> keys, Resul
   };
 }
 
+// A table for each group, of any name.
+Take groups_into(Shares& out, const std::string& path, Result<void>& result) {
+  return [&](const toml::node& node) -> const char* {
+    const toml::table* groups = node.as_table();
+    if (groups == nullptr) return "a table for each group";
+    for (const auto& [name, group] : *groups) {
+      std::int32_t& share = out[std::string(name.str())] = 1;
+      if (const char* expected = table_into(path, {{"share", count_into(share, 1)}}, result)(group))
+        return expected;
+    }
+    return nullptr;
+  };
+}
+
 }  // namespace
 
 Capacity detect_capacity() {
@@ -160,6 +174,7 @@ Result<Config> load_config(const std::string& path) {
                                 {"gpus", count_into(capacity.gpus, 0)},
                                 {"counters", counters_into(capacity.counters)}},
                                nested)},
+       {"groups", groups_into(config.shares, path, nested)},
        {"queue", table_into(path, {{"jobs_max", count_into(capacity.jobs_max, 0)}}, nested)},
        {"pressure", table_into(path,
                                {{"memory", percent_into(config.pressure.memory)},

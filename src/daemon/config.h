@@ -8,13 +8,14 @@
 //   [capacity.counters]
 //   licence = 2
 //
-//   [pressure]                     # beyond it nothing starts, see core/pressure.h
-//   memory = 20
+//   [pressure]                     [groups.NAME]
+//   memory = 20                    share = 2
 //   min_memory = "5%"
 
 #include <string>
 
 #include "base/result.h"
+#include "core/fair_share.h"
 #include "core/pressure.h"
 #include "core/resources.h"
 
@@ -24,6 +25,7 @@ struct Config {
   Capacity capacity;         // what is not configured is what the machine has
   std::string results_root;  // empty: below the state directory
   PressureLimits pressure;
+  Shares shares;
 };
 
 // The machine's own capacity: usable CPUs (affinity), memory, NVIDIA devices.

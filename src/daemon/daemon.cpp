@@ -123,7 +123,8 @@ Result<void> Daemon::open() {
   config->capacity.has_strict_containment = engine_->containment() == "cgroup";
   config->capacity.has_isolation = engine_->isolation_note().empty();
   output_ = std::make_unique<FileOutput>(options_.paths.state + "/checkpoints");
-  dispatcher_ = std::make_unique<Dispatcher>(*store_, *engine_, *output_, config->capacity);
+  dispatcher_ =
+      std::make_unique<Dispatcher>(*store_, *engine_, *output_, config->capacity, config->shares);
   dispatcher_->find_pressure = [limits = config->pressure] {
     return find_pressure(read_pressure("/proc"), limits);
   };

@@ -16,8 +16,21 @@ std::optional<Time> Dispatcher::due_time(const Job& job) {
   return std::nullopt;
 }
 
-Dispatcher::Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity)
-    : store_(store), engine_(engine), output_(output), resources_(std::move(capacity)) {}
+// When it gives back what it holds, if it keeps its time limit.
+std::optional<Time> Dispatcher::latest_end(const Job& job, const Now& now) {
+  if (!is_active(job.state) || !job.spec.time_limit) return std::nullopt;
+  if (job.attempt.pause_wanted || job.state == JobState::paused) return std::nullopt;
+  if (job.attempt.started.ms == 0) return now.time + *job.spec.time_limit;
+  return job.attempt.started + *job.spec.time_limit + job.attempt.paused_for;
+}
+
+Dispatcher::Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity,
+                       Shares shares)
+    : store_(store),
+      engine_(engine),
+      output_(output),
+      resources_(std::move(capacity)),
+      shares_(std::move(shares)) {}
 
 Result<void> Dispatcher::check_spec(const JobSpec& spec) const {
   if (const auto fault = find_fault(spec)) return failed(ErrorCode::invalid, *fault);
@@ -83,7 +96,7 @@ Result<std::vector<JobId>> Dispatcher::submit(Submission submission, const Now& 
     Step step = reeve::submit(std::move(job), now);
     const JobId id = step.job.id;
     if (step.job.state == JobState::queued)
-      waiting_.add(id, step.job.demand(), step.job.spec.priority, step.job.queued_at);
+      waiting_.add(id, line_of(step.job), step.job.spec.priority, step.job.queued_at);
     for (Event& event : step.events) events_.emplace_back(std::move(event), now);
     Entry& entry = jobs_[id];
     entry.job = std::move(step.job);
@@ -178,24 +191,29 @@ Result<void> Dispatcher::step(Entry& entry, const Fact& fact, const Now& now, bo
   for (Event& event : applied->events) events_.emplace_back(std::move(event), now);
   if (act)
     for (const Effect& effect : applied->effects) effects_.emplace_back(entry.job.id, effect);
-  follow(before, entry, fact);
+  follow(before, entry, fact, now);
   return {};
 }
 
-void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact) {
+void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact, const Now& now) {
   const Job& job = entry.job;
   const bool was_queued = before.state == JobState::queued;
   const bool is_queued = job.state == JobState::queued;
   const bool is_edited = std::holds_alternative<fact::Edit>(fact);
   if (was_queued && (!is_queued || is_edited)) waiting_.remove(job.id);
   if (is_queued && (!was_queued || is_edited))
-    waiting_.add(job.id, job.demand(), job.spec.priority, job.queued_at);
+    waiting_.add(job.id, line_of(job), job.spec.priority, job.queued_at);
   // Nothing lives any more: others may have its resources while it is still being published.
   const bool is_freed = (is_active(before.state) && !is_active(job.state)) ||
                         std::holds_alternative<fact::Ended>(fact);
-  if (is_freed) resources_.give_back(job.id);
+  if (is_freed) {
+    resources_.give_back(job.id);
+    shares_.end(job.id, now.time);
+    shares_dirty_ = true;
+  }
+  resources_.expect_end(job.id, latest_end(job, now));
   // Somebody else may start now. A launch is what a plan has led to: it calls for no other.
-  plan_needed_ |= is_freed || is_edited ||
+  plan_needed_ |= is_freed || is_edited || std::holds_alternative<fact::Paused>(fact) ||
                   (was_queued != is_queued && !std::holds_alternative<fact::Launch>(fact));
   if (before.attempt.open && !job.attempt.open) ended_.push_back(before.key());
   schedule(job.id, due_time(job));

@@ -34,7 +34,7 @@ struct Submission {
 class Dispatcher {
  public:
   // `engine` and `output` live longer. Call `recover` before anything else.
-  Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity);
+  Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity, Shares shares = {});
 
   // Loads the state and finds out what became of everything that was active.
   [[nodiscard]] Result<void> recover(const Now& now);
@@ -100,9 +100,12 @@ class Dispatcher {
 
   Result<Entry*> check_out(JobId id);
   Result<void> step(Entry& entry, const Fact& fact, const Now& now, bool act = true);
-  void follow(const Job& before, Entry& entry, const Fact& fact);
+  void follow(const Job& before, Entry& entry, const Fact& fact, const Now& now);
+  // Takes for a job what was found to be its already.
+  void adopt(const Job& job, Time since, const Now& now);
   // When something happens to the job by itself.
   static std::optional<Time> due_time(const Job& job);
+  static std::optional<Time> latest_end(const Job& job, const Now& now);
   void schedule(JobId id, std::optional<Time> at);
   void observe(const Observed& observed, const Now& now);
   void observe_ended(Entry& entry, fact::Ended ended, const Now& now);
@@ -128,6 +131,8 @@ class Dispatcher {
   Engine& engine_;
   Output& output_;
   Resources resources_;
+  FairShare shares_;
+  bool shares_dirty_ = false;
   WaitingJobs waiting_;
   JobId last_id_;
   std::int64_t last_start_ = 0;

@@ -38,7 +38,7 @@ void Dispatcher::plan(const Now& now) {
   if (!starting_ || !std::exchange(plan_needed_, false)) return;
   look_again_.reset();
   const auto choice =
-      waiting_.choose(resources_, now.time, starts_per_round_max, starts_ahead(now));
+      waiting_.choose(resources_, shares_, now.time, starts_per_round_max, starts_ahead(now));
   // Only when something wants to start, since asking costs more than a decision.
   if (!choice.start.empty() && pressure(now)) {
     look_again_ = now.time + limits::pressure_look_wait;
@@ -70,7 +70,9 @@ void Dispatcher::plan(const Now& now) {
 }
 
 void Dispatcher::launch(Entry& entry, const Now& now) {
-  auto grant = resources_.take(entry.job.id, entry.job.demand(), entry.job.spec.pin_cpus);
+  const Demand demand = entry.job.demand();
+  auto grant = resources_.take(entry.job.id, demand, entry.job.spec.pin_cpus);
+  shares_.start(entry.job.id, entry.job.spec.group, demand.cpus, now.time);
   if (!entry.job.attempt.intent)
     check(
         step(entry, fact::Intend{++last_start_, std::move(grant.gpus), std::move(grant.cpus)}, now)
@@ -92,7 +94,7 @@ std::vector<std::string> Dispatcher::explain(const Job& job, const Now& now) con
   for (std::string& reason : resources_.shortages(job.demand()))
     reasons.push_back(std::move(reason));
   if (reasons.empty() && pressure_ && look_again_) reasons.push_back(*pressure_);
-  for (std::string& reason : waiting_.explain(job.id, now.time))
+  for (std::string& reason : waiting_.explain(job.id, shares_, now.time))
     reasons.push_back(std::move(reason));
   if (reasons.empty()) reasons.emplace_back("its turn has come: it starts in a moment");
   return reasons;

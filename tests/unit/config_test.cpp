@@ -38,5 +38,14 @@ TEST(Config, LeastMemoryIsAShareOrASize) {
   EXPECT_FALSE(config_of("[pressure]\nmemory = 101\n"));
 }
 
+TEST(Config, GroupsHaveShares) {
+  const auto set = config_of("[groups.training]\nshare = 3\n[groups.\"my own\"]\n");
+  ASSERT_TRUE(set) << set.error().message;
+  EXPECT_EQ(set->shares, (Shares{{"training", 3}, {"my own", 1}}));
+  EXPECT_FALSE(config_of("[groups]\ntraining = 3\n"));
+  EXPECT_FALSE(config_of("[groups.training]\nshare = 0\n"));
+  EXPECT_FALSE(config_of("[groups.training]\nweight = 1\n"));
+}
+
 }  // namespace
 }  // namespace reeve::test
