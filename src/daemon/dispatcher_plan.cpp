@@ -61,9 +61,10 @@ void Dispatcher::plan(const Now& now) {
     if (!checked_out) continue;
     Entry& entry = **checked_out;
     const Attempt& attempt = entry.job.attempt;
-    // GPUs and CPUs are chosen when they are free, and that must be on disk before the start.
+    // GPUs and CPUs are chosen when they are free, and that must be on disk before the start. So
+    // must the end of the job that had the lock, else a crash could find two that hold it.
     if (attempt.intent || entry.job.spec.demand.gpus > 0 || entry.job.spec.pin_cpus ||
-        (entry.attempt_dirty && !attempt.open))
+        !entry.job.spec.demand.lock.empty() || (entry.attempt_dirty && !attempt.open))
       continue;
     (void)step(entry, fact::Intend{++last_start_, {}, {}}, now);
   }
