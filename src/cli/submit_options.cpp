@@ -100,18 +100,6 @@ Result<void> set_containment(JobSpec& spec, const std::string& value) {
   return {};
 }
 
-Result<void> set_when_preempted(JobSpec& spec, const std::string& value) {
-  if (value == "pause")
-    spec.when_preempted = WhenPreempted::pause;
-  else if (value == "requeue")
-    spec.when_preempted = WhenPreempted::requeue;
-  else if (value == "never")
-    spec.when_preempted = WhenPreempted::never;
-  else
-    return expected("pause, requeue or never", value);
-  return {};
-}
-
 // "oom,75": words with commas between them. Without a number of retries there are as many as usual.
 Result<void> add_retry_rules(JobSpec& spec, const std::string& value) {
   for (std::size_t at = 0; at <= value.size();) {
@@ -276,9 +264,6 @@ const std::vector<SubmitOption>& submit_options() {
        false, count([](JobSpec& s, std::int32_t n) { s.max_workers = n; })},
       {"--isolate", "", "run it in a PID namespace: it can neither see nor signal others", false,
        turn_on([](JobSpec& s) { s.isolate = true; })},
-      {"--preempt", "", "may take the place of running jobs with a lower priority", false,
-       turn_on([](JobSpec& s) { s.preempt = true; })},
-      {"--when-preempted", "WHAT", "pause (default), requeue, or never", false, set_when_preempted},
       {"--env", "NAME=VALUE", "set a variable for the job", true, add_variable},
       {"--secret", "NAME", "never show the value of this variable", true, add_secret},
       {"-D,--directory", "DIR", "directory to run in (default: this one)", false,

@@ -28,8 +28,6 @@ enum class OnBusy : std::uint8_t { wait, reject };
 enum class Staging : std::uint8_t { keep, discard };
 enum class ContainmentWish : std::uint8_t { any, strict };
 
-enum class WhenPreempted : std::uint8_t { pause, requeue, never };
-
 struct RetryPolicy {
   std::int32_t retries = 0;  // attempts after the first
   bool on_lost = false;      // the job says that it may run twice
@@ -65,8 +63,6 @@ struct JobSpec {
   bool pin_cpus = false;         // CPUs were asked for by number: it runs on as many, and no more
   std::int32_t max_workers = 0;  // told to libraries that start workers; 0: the default
   bool checkpoint = false;       // give it a directory that outlives the attempt
-  bool preempt = false;          // may take the place of jobs with a lower priority
-  WhenPreempted when_preempted = WhenPreempted::pause;
   bool operator==(const JobSpec&) const = default;
 };
 
@@ -182,8 +178,7 @@ struct Job {
 
   // Whether its attempts share a directory: there may be more than one.
   [[nodiscard]] bool keeps_checkpoints() const {
-    return spec.checkpoint || spec.retry.retries > 0 || spec.retry.on_lost || attempt.number > 1 ||
-           spec.when_preempted == WhenPreempted::requeue;
+    return spec.checkpoint || spec.retry.retries > 0 || spec.retry.on_lost || attempt.number > 1;
   }
   // What the next attempt needs.
   [[nodiscard]] Demand demand() const {

@@ -57,13 +57,24 @@ Resources::Grant Resources::take(JobId job, const Demand& demand, bool pin_cpus)
 
 void Resources::adopt(JobId job, const Demand& demand, const Grant& grant) {
   check(!held_.contains(job), "a job takes its resources once");
-  held_[job] = {demand, grant};
+  held_[job] = {demand, grant, std::nullopt};
   gpus_used_.insert(grant.gpus.begin(), grant.gpus.end());
   cpus_used_.insert(grant.cpus.begin(), grant.cpus.end());
   if (!demand.lock.empty()) {
     const bool taken = locks_.emplace(demand.lock, job).second;
     check(taken, "a lock admits one job at a time");
   }
+}
+
+void Resources::expect_end(JobId job, std::optional<Time> at) {
+  if (const auto found = held_.find(job); found != held_.end()) found->second.ends = at;
+}
+
+std::vector<Resources::Ending> Resources::endings() const {
+  std::vector<Ending> endings;
+  for (const auto& [job, held] : held_)
+    if (held.ends) endings.push_back({*held.ends, &held.demand});
+  return endings;
 }
 
 void Resources::give_back(JobId job) {
@@ -147,6 +158,15 @@ bool Resources::Room::fits(const Demand& demand) const {
     if (amount > 0 && (left == counters_.end() || amount > left->second)) return false;
   }
   return demand.lock.empty() || !locks_.contains(demand.lock);
+}
+
+void Resources::Room::add(const Demand& demand) {
+  cpus_ += demand.cpus;
+  memory_ += demand.memory;
+  gpus_ += demand.gpus;
+  ++jobs_;
+  for (const auto& [name, amount] : demand.counters) counters_[name] += amount;
+  locks_.erase(demand.lock);
 }
 
 void Resources::Room::subtract(const Demand& demand) {

@@ -44,6 +44,8 @@ class Resources {
   Grant take(JobId job, const Demand& demand, bool pin_cpus);
   // Takes exactly these, for a job that was found running after a restart.
   void adopt(JobId job, const Demand& demand, const Grant& grant);
+  // When a job that holds resources ends at the latest, as far as its time limit tells.
+  void expect_end(JobId job, std::optional<Time> at);
   // Gives everything back that `job` holds; nothing if it holds nothing.
   void give_back(JobId job);
 
@@ -62,6 +64,8 @@ class Resources {
     [[nodiscard]] bool is_lock_taken(const std::string& lock) const {
       return locks_.contains(lock);
     }
+    // What somebody holds is free again.
+    void add(const Demand& demand);
     // Also used to reserve: it may go below zero, and then nothing of that kind fits any more.
     void subtract(const Demand& demand);
 
@@ -74,10 +78,18 @@ class Resources {
     std::set<std::string> locks_;
   };
 
+  // What is held until a known time.
+  struct Ending {
+    Time at;
+    const Demand* demand = nullptr;  // as long as nothing is taken or given back
+  };
+  [[nodiscard]] std::vector<Ending> endings() const;
+
  private:
   struct Held {
     Demand demand;
     Grant grant;
+    std::optional<Time> ends;
   };
 
   Capacity capacity_;

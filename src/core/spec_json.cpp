@@ -12,14 +12,13 @@ BOOST_DESCRIBE_ENUM(Priority, low, normal, high, critical)
 BOOST_DESCRIBE_ENUM(OnBusy, wait, reject)
 BOOST_DESCRIBE_ENUM(Staging, keep, discard)
 BOOST_DESCRIBE_ENUM(ContainmentWish, any, strict)
-BOOST_DESCRIBE_ENUM(WhenPreempted, pause, requeue, never)
 BOOST_DESCRIBE_STRUCT(RetryPolicy, (), (retries, on_lost, on, delay))
 BOOST_DESCRIBE_STRUCT(Demand, (), (cpus, memory, gpus, counters, lock))
 BOOST_DESCRIBE_STRUCT(JobSpec, (),
                       (name, command, directory, priority, demand, on_busy, hold, time_limit, grace,
                        retry, log_max, results_root, staging, containment, stdin_file, environment,
                        secrets, idempotency_key, group, tags, isolate, pin_cpus, max_workers,
-                       checkpoint, preempt, when_preempted))
+                       checkpoint))
 
 boost::json::value spec_to_json(const JobSpec& spec) {
   return encode_json(spec);

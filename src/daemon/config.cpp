@@ -63,6 +63,30 @@ Take size_into(std::int64_t& out) {
   };
 }
 
+Take percent_into(int& out) {
+  return [&out](const toml::node& node) -> const char* {
+    const auto value = node.value_exact<std::int64_t>();
+    if (!value || *value < 0 || *value > 100) return "a share in percent, 0 to 100";
+    out = static_cast<int>(*value);
+    return nullptr;
+  };
+}
+
+Take min_memory_into(PressureLimits& out) {
+  return [&out](const toml::node& node) -> const char* {
+    const auto text = node.value_exact<std::string>();
+    const bool is_share = text && text->ends_with('%');
+    const auto amount = is_share ? parse_integer(text->substr(0, text->size() - 1))
+                        : text   ? parse_size(*text)
+                                 : node.value_exact<std::int64_t>();
+    if (!amount || *amount < 0 || (is_share && *amount > 100))
+      return "a size such as \"1GB\", or a share such as \"5%\"";
+    out.min_memory = is_share ? 0 : *amount;
+    out.min_memory_percent = is_share ? static_cast<int>(*amount) : 0;
+    return nullptr;
+  };
+}
+
 Take counters_into(std::map<std::string, std::int64_t>& out) {
   return [&out](const toml::node& node) -> const char* {
     const toml::table* table = node.as_table();
@@ -101,6 +125,20 @@ Take table_into(const std::string& path, std::map<std::string, Take> keys, Resul
     const toml::table* table = node.as_table();
     if (table == nullptr) return "a table";
     if (auto read = read_table(*table, path, keys); !read && result) result = read;
+    return nullptr;
+  };
+}
+
+// A table for each group, of any name.
+Take groups_into(Shares& out, const std::string& path, Result<void>& result) {
+  return [&](const toml::node& node) -> const char* {
+    const toml::table* groups = node.as_table();
+    if (groups == nullptr) return "a table for each group";
+    for (const auto& [name, group] : *groups) {
+      std::int32_t& share = out[std::string(name.str())] = 1;
+      if (const char* expected = table_into(path, {{"share", count_into(share, 1)}}, result)(group))
+        return expected;
+    }
     return nullptr;
   };
 }
@@ -145,7 +183,14 @@ Result<Config> load_config(const std::string& path) {
                                 {"gpus", count_into(capacity.gpus, 0)},
                                 {"counters", counters_into(capacity.counters)}},
                                nested)},
+       {"groups", groups_into(config.shares, path, nested)},
        {"queue", table_into(path, {{"jobs_max", count_into(capacity.jobs_max, 0)}}, nested)},
+       {"pressure", table_into(path,
+                               {{"memory", percent_into(config.pressure.memory)},
+                                {"cpu", percent_into(config.pressure.cpu)},
+                                {"io", percent_into(config.pressure.io)},
+                                {"min_memory", min_memory_into(config.pressure)}},
+                               nested)},
        {"results", table_into(path, {{"root", path_into(config.results_root)}}, nested)},
        {"provenance",
         table_into(path, {{"record", flag_into(config.records_provenance)}}, nested)}});

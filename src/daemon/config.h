@@ -8,10 +8,15 @@
 //   [capacity.counters]
 //   licence = 2                    [provenance]
 //                                  record = false
+//   [pressure]
+//   memory = 20                    [groups.NAME]
+//   min_memory = "5%"              share = 2
 
 #include <string>
 
 #include "base/result.h"
+#include "core/fair_share.h"
+#include "core/pressure.h"
 #include "core/resources.h"
 
 namespace reeve {
@@ -20,6 +25,8 @@ struct Config {
   Capacity capacity;         // what is not configured is what the machine has
   std::string results_root;  // empty: below the state directory
   bool records_provenance = true;
+  PressureLimits pressure;
+  Shares shares;
 };
 
 // The machine's own capacity: usable CPUs (affinity), memory, NVIDIA devices.

@@ -25,6 +25,7 @@
 #include "daemon/config.h"
 #include "daemon/dispatcher.h"
 #include "daemon/file_output.h"
+#include "daemon/pressure_reader.h"
 #include "daemon/service.h"
 #include "daemon/session.h"
 #include "daemon/state_directory.h"
@@ -124,7 +125,11 @@ Result<void> Daemon::open() {
   config->capacity.has_strict_containment = engine_->containment() == "cgroup";
   config->capacity.has_isolation = engine_->isolation_note().empty();
   output_ = std::make_unique<FileOutput>(options_.paths.state + "/checkpoints");
-  dispatcher_ = std::make_unique<Dispatcher>(*store_, *engine_, *output_, config->capacity);
+  dispatcher_ =
+      std::make_unique<Dispatcher>(*store_, *engine_, *output_, config->capacity, config->shares);
+  dispatcher_->find_pressure = [limits = config->pressure] {
+    return find_pressure(read_pressure("/proc"), limits);
+  };
   dispatcher_->stamp = [this](Time at) { return clock_->stamp(at); };
   service_ = std::make_unique<Service>(
       *store_, *dispatcher_, *clock_,
@@ -287,6 +292,8 @@ json::object Daemon::describe() {
                      {"jobs_max", resources.capacity().jobs_max}};
   out["sessions"] = static_cast<std::int64_t>(server_->sessions());
   out["keepers"] = static_cast<std::int64_t>(engine_->keepers());
+  const auto& pressure = dispatcher_->pressure(clock_->now());
+  out["pressure"] = pressure ? json::value(*pressure) : json::value(nullptr);
   out["damaged_records"] = engine_->damaged_records();
   return out;
 }

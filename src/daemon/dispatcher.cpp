@@ -6,20 +6,9 @@
 #include <utility>
 
 #include "base/check.h"
-#include "core/explain.h"
 #include "core/run_directory.h"
 
 namespace reeve {
-namespace {
-
-// Enough for one round; what is left starts in the next.
-constexpr std::size_t starts_per_round_max = 64;
-// Ends within this time say that slots turn over fast, and that the next starts are worth
-// committing ahead.
-constexpr Duration recent{100};
-
-}  // namespace
-
 std::optional<Time> Dispatcher::due_time(const Job& job) {
   if (job.state == JobState::held) return job.release_at;
   if (job.state == JobState::running && job.spec.time_limit)
@@ -27,8 +16,21 @@ std::optional<Time> Dispatcher::due_time(const Job& job) {
   return std::nullopt;
 }
 
-Dispatcher::Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity)
-    : store_(store), engine_(engine), output_(output), resources_(std::move(capacity)) {}
+// When it gives back what it holds, if it keeps its time limit.
+std::optional<Time> Dispatcher::latest_end(const Job& job, const Now& now) {
+  if (!is_active(job.state) || !job.spec.time_limit) return std::nullopt;
+  if (job.attempt.pause_wanted || job.state == JobState::paused) return std::nullopt;
+  if (job.attempt.started.ms == 0) return now.time + *job.spec.time_limit;
+  return job.attempt.started + *job.spec.time_limit + job.attempt.paused_for;
+}
+
+Dispatcher::Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity,
+                       Shares shares)
+    : store_(store),
+      engine_(engine),
+      output_(output),
+      resources_(std::move(capacity)),
+      shares_(std::move(shares)) {}
 
 Result<void> Dispatcher::check_spec(const JobSpec& spec) const {
   if (const auto fault = find_fault(spec)) return failed(ErrorCode::invalid, *fault);
@@ -94,7 +96,7 @@ Result<std::vector<JobId>> Dispatcher::submit(Submission submission, const Now& 
     Step step = reeve::submit(std::move(job), now);
     const JobId id = step.job.id;
     if (step.job.state == JobState::queued)
-      waiting_.add(id, step.job.demand(), step.job.spec.priority, step.job.queued_at);
+      waiting_.add(id, line_of(step.job), step.job.spec.priority, step.job.queued_at);
     for (Event& event : step.events) events_.emplace_back(std::move(event), now);
     Entry& entry = jobs_[id];
     entry.job = std::move(step.job);
@@ -189,24 +191,29 @@ Result<void> Dispatcher::step(Entry& entry, const Fact& fact, const Now& now, bo
   for (Event& event : applied->events) events_.emplace_back(std::move(event), now);
   if (act)
     for (const Effect& effect : applied->effects) effects_.emplace_back(entry.job.id, effect);
-  follow(before, entry, fact);
+  follow(before, entry, fact, now);
   return {};
 }
 
-void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact) {
+void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact, const Now& now) {
   const Job& job = entry.job;
   const bool was_queued = before.state == JobState::queued;
   const bool is_queued = job.state == JobState::queued;
   const bool is_edited = std::holds_alternative<fact::Edit>(fact);
   if (was_queued && (!is_queued || is_edited)) waiting_.remove(job.id);
   if (is_queued && (!was_queued || is_edited))
-    waiting_.add(job.id, job.demand(), job.spec.priority, job.queued_at);
+    waiting_.add(job.id, line_of(job), job.spec.priority, job.queued_at);
   // Nothing lives any more: others may have its resources while it is still being published.
   const bool is_freed = (is_active(before.state) && !is_active(job.state)) ||
                         std::holds_alternative<fact::Ended>(fact);
-  if (is_freed) resources_.give_back(job.id);
+  if (is_freed) {
+    resources_.give_back(job.id);
+    shares_.end(job.id, now.time);
+    shares_dirty_ = true;
+  }
+  resources_.expect_end(job.id, latest_end(job, now));
   // Somebody else may start now. A launch is what a plan has led to: it calls for no other.
-  plan_needed_ |= is_freed || is_edited ||
+  plan_needed_ |= is_freed || is_edited || std::holds_alternative<fact::Paused>(fact) ||
                   (was_queued != is_queued && !std::holds_alternative<fact::Launch>(fact));
   if (before.attempt.open && !job.attempt.open) ended_.push_back(before.key());
   schedule(job.id, due_time(job));
@@ -287,55 +294,6 @@ void Dispatcher::fire_timers(const Now& now) {
   }
 }
 
-std::size_t Dispatcher::starts_ahead(const Now& now) const {
-  const auto fresh =
-      std::ranges::count_if(recent_ends_, [&](Time ended) { return now.time - ended <= recent; });
-  return static_cast<std::size_t>(fresh);
-}
-
-void Dispatcher::plan(const Now& now) {
-  if (!starting_ || !std::exchange(plan_needed_, false)) return;
-  const auto choice =
-      waiting_.choose(resources_, now.time, starts_per_round_max, starts_ahead(now));
-  if (choice.start.size() == starts_per_round_max) plan_needed_ = true;
-  for (const JobId id : choice.start) {
-    auto checked_out = check_out(id);
-    if (!checked_out) continue;
-    Entry& entry = **checked_out;
-    // The end of its last attempt must reach the disk before the next one opens.
-    if (entry.attempt_dirty && !entry.job.attempt.open) {
-      plan_needed_ = true;
-      continue;
-    }
-    launch(entry, now);
-  }
-  for (const JobId id : choice.ahead) {
-    auto checked_out = check_out(id);
-    if (!checked_out) continue;
-    Entry& entry = **checked_out;
-    const Attempt& attempt = entry.job.attempt;
-    // GPUs and CPUs are chosen when they are free, and that must be on disk before the start.
-    if (attempt.intent || entry.job.spec.demand.gpus > 0 || entry.job.spec.pin_cpus ||
-        (entry.attempt_dirty && !attempt.open))
-      continue;
-    (void)step(entry, fact::Intend{++last_start_, {}, {}}, now);
-  }
-}
-
-void Dispatcher::launch(Entry& entry, const Now& now) {
-  auto grant = resources_.take(entry.job.id, entry.job.demand(), entry.job.spec.pin_cpus);
-  if (!entry.job.attempt.intent)
-    check(
-        step(entry, fact::Intend{++last_start_, std::move(grant.gpus), std::move(grant.cpus)}, now)
-            .has_value(),
-        "a queued job can be intended");
-  const bool may_act_now = entry.intent_durable;
-  check(step(entry, fact::Launch{}, now, !may_act_now).has_value(), "an intent can be launched");
-  if (!may_act_now) return;
-  --ahead_left_;
-  start(entry, now);
-}
-
 void Dispatcher::act(JobId id, const Effect& effect, const Now& now) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return;
@@ -378,25 +336,12 @@ void Dispatcher::start(Entry& entry, const Now& now) {
   (void)step(entry, *launched, now);
 }
 
-std::vector<std::string> Dispatcher::explain(const Job& job, const Now& now) const {
-  if (!is_waiting(job.state)) return explain_job(job, now);
-  if (job.state == JobState::held) return explain_held(job, now);
-  std::vector<std::string> reasons;
-  if (degraded_)
-    reasons.push_back("nothing starts while the state can't be written: " + degraded_->message);
-  for (std::string& reason : resources_.shortages(job.demand()))
-    reasons.push_back(std::move(reason));
-  for (std::string& reason : waiting_.explain(job.id, now.time))
-    reasons.push_back(std::move(reason));
-  if (reasons.empty()) reasons.emplace_back("its turn has come: it starts in a moment");
-  return reasons;
-}
-
 std::optional<Time> Dispatcher::next_wakeup() const {
   if (degraded_) return retry_at_;
   if (plan_needed_ && starting_) return Time{0};
-  if (timers_.empty()) return std::nullopt;
-  return timers_.begin()->first;
+  std::optional<Time> next = starting_ ? look_again_ : std::nullopt;
+  if (!timers_.empty() && (!next || timers_.begin()->first < *next)) next = timers_.begin()->first;
+  return next;
 }
 
 void Dispatcher::withdraw_intents(const Now& now) {

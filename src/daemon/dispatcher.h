@@ -34,7 +34,7 @@ struct Submission {
 class Dispatcher {
  public:
   // `engine` and `output` live longer. Call `recover` before anything else.
-  Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity);
+  Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity, Shares shares = {});
 
   // Loads the state and finds out what became of everything that was active.
   [[nodiscard]] Result<void> recover(const Now& now);
@@ -79,6 +79,11 @@ class Dispatcher {
   [[nodiscard]] const Resources& resources() const { return resources_; }
   // What the last commit failed of; nothing while all is well.
   [[nodiscard]] const std::optional<Error>& degraded() const { return degraded_; }
+  // Why nothing may start on this machine now, as `find_pressure` told within the last second.
+  [[nodiscard]] const std::optional<std::string>& pressure(const Now& now);
+
+  // Asks the machine whether it is under pressure; without it, it never is.
+  std::function<std::optional<std::string>()> find_pressure;
 
   // What is stored as the clock's stamp with each commit; without it none is.
   std::function<std::string(Time)> stamp;
@@ -97,9 +102,12 @@ class Dispatcher {
 
   Result<Entry*> check_out(JobId id);
   Result<void> step(Entry& entry, const Fact& fact, const Now& now, bool act = true);
-  void follow(const Job& before, Entry& entry, const Fact& fact);
+  void follow(const Job& before, Entry& entry, const Fact& fact, const Now& now);
+  // Takes for a job what was found to be its already.
+  void adopt(const Job& job, Time since, const Now& now);
   // When something happens to the job by itself.
   static std::optional<Time> due_time(const Job& job);
+  static std::optional<Time> latest_end(const Job& job, const Now& now);
   void schedule(JobId id, std::optional<Time> at);
   void observe(const Observed& observed, const Now& now);
   void observe_ended(Entry& entry, fact::Ended ended, const Now& now);
@@ -127,6 +135,8 @@ class Dispatcher {
   Engine& engine_;
   Output& output_;
   Resources resources_;
+  FairShare shares_;
+  bool shares_dirty_ = false;
   WaitingJobs waiting_;
   JobId last_id_;
   std::int64_t last_start_ = 0;
@@ -138,6 +148,9 @@ class Dispatcher {
   std::deque<Time> recent_ends_;
   std::pair<std::int64_t, std::string> context_;  // the last one that was needed, and its row
   bool plan_needed_ = true;
+  std::optional<Time> look_again_;  // plan then, even if nothing has happened
+  std::optional<std::string> pressure_;
+  std::optional<Time> pressure_seen_;
   bool starting_ = true;
 
   // The batch.

@@ -51,6 +51,7 @@ void Dispatcher::write_batch(const Now& now) {
   }
   for (const auto& [event, at] : events_) store_.append(event, at);
   for (const Removed& removed : removed_) store_.remove(removed.id);
+  if (shares_dirty_) store_.set_meta("group_usage", shares_.to_text(now.time));
   if (cursor_dirty_) store_.set_meta("engine_cursor", cursor_);
   store_.set_meta("last_start", std::to_string(last_start_));
   if (stamp) store_.set_meta("clock", stamp(now.time));
@@ -77,7 +78,7 @@ void Dispatcher::finish_batch(const Now& now) {
   events_.clear();
   contexts_.clear();
   new_keys_.clear();
-  cursor_dirty_ = false;
+  cursor_dirty_ = shares_dirty_ = false;
   dirty_since_.reset();
   degraded_.reset();
   is_retrying_ = false;
@@ -134,7 +135,7 @@ void Dispatcher::drop_batch() {
   new_keys_.clear();
   removed_.clear();
   ended_.clear();
-  cursor_dirty_ = false;
+  cursor_dirty_ = shares_dirty_ = false;
   dirty_since_.reset();
 }
 
@@ -161,9 +162,12 @@ Result<void> Dispatcher::load_all(const Now& now) {
   const auto last_start = store_.meta("last_start");
   if (!last_start) return std::unexpected(last_start.error());
   last_start_ = parse_integer(*last_start).value_or(0);
+  const auto usage = store_.meta("group_usage");
+  if (!usage) return std::unexpected(usage.error());
+  shares_.restore(*usage);
   auto loaded = store_.each_waiting([&](const WaitingRow& row) {
     if (row.state == JobState::queued)
-      waiting_.add(row.id, row.demand, row.priority, row.queued_at);
+      waiting_.add(row.id, {row.demand, row.time_limit, row.group}, row.priority, row.queued_at);
     else
       schedule(row.id, row.release_at);
   });
@@ -175,7 +179,7 @@ Result<void> Dispatcher::load_all(const Now& now) {
     const JobId id = job.id;
     ids.push_back(id);
     if (is_active(job.state) && job.attempt.publish_target.empty())
-      resources_.adopt(id, job.demand(), {job.attempt.placement.gpus, job.attempt.placement.cpus});
+      adopt(job, job.attempt.started.ms != 0 ? job.attempt.started : now.time, now);
     schedule(id, due_time(job));
     Entry& entry = jobs_[id];
     entry.job = std::move(job);
@@ -227,11 +231,17 @@ void Dispatcher::recover_attempt(JobId id, const Now& now) {
   }
 }
 
+void Dispatcher::adopt(const Job& job, Time since, const Now& now) {
+  const Demand demand = job.demand();
+  resources_.adopt(job.id, demand, {job.attempt.placement.gpus, job.attempt.placement.cpus});
+  resources_.expect_end(job.id, latest_end(job, now));
+  shares_.start(job.id, job.spec.group, demand.cpus, since);
+}
+
 // A start that was under way when its daemon died, before that could write down what it knew.
 void Dispatcher::adopt_launch(Entry& entry, const Now& now) {
   if (entry.job.state == JobState::queued) {
-    const Placement& placement = entry.job.attempt.placement;
-    resources_.adopt(entry.job.id, entry.job.demand(), {placement.gpus, placement.cpus});
+    adopt(entry.job, now.time, now);
     check(step(entry, fact::Launch{}, now, false).has_value(), "an intent can be launched");
   }
   fact::Launched launched = engine_.describe(entry.job);

@@ -352,7 +352,8 @@ Result<std::string> Store::meta(std::string_view key) {
 Result<void> Store::each_waiting(const std::function<void(const WaitingRow&)>& visit) {
   const auto result = read<bool>("load the queue", [&] {
     auto statement = prepared(
-        "SELECT id, state, demand, priority, queued_at, release_at, grown_memory FROM job "
+        "SELECT id, state, demand, priority, queued_at, release_at, grown_memory, job_group, "
+        "json_extract(spec, '$.time_limit') FROM job "
         "WHERE state IN ('queued', 'held') ORDER BY id");
     while (statement->executeStep()) {
       WaitingRow row;
@@ -365,6 +366,9 @@ Result<void> Store::each_waiting(const std::function<void(const WaitingRow&)>& v
       if (!statement->isColumnNull(5)) row.release_at = Time{statement->getColumn(5).getInt64()};
       if (const auto grown = statement->getColumn(6).getInt64(); grown > 0)
         row.demand.memory = grown;
+      row.group = statement->getColumn(7).getString();
+      if (!statement->isColumnNull(8))
+        row.time_limit = Duration(statement->getColumn(8).getInt64());
       visit(row);
     }
     return true;

@@ -33,6 +33,8 @@ struct WaitingRow {
   Priority priority = Priority::normal;
   Time queued_at;
   std::optional<Time> release_at;
+  std::optional<Duration> time_limit;
+  std::string group;
 };
 
 struct StoredEvent {

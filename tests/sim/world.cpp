@@ -52,7 +52,11 @@ void World::boot() {
   capacity.memory = 1000;
   capacity.gpus = 2;
   capacity.counters["licence"] = 2;
-  dispatcher_ = std::make_unique<Dispatcher>(*store_, engine_, output_, capacity);
+  dispatcher_ = std::make_unique<Dispatcher>(*store_, engine_, output_, capacity, Shares{{"a", 2}});
+  dispatcher_->find_pressure = [this]() -> std::optional<std::string> {
+    if (is_settling_ || !chance(10)) return std::nullopt;
+    return "the machine is under pressure";
+  };
   dispatcher_->on_changed = [this](const std::vector<Job>& jobs) {
     for (const Job& job : jobs) {
       Told& told = acknowledged_[job.id];
@@ -126,6 +130,8 @@ JobSpec World::draw_spec() {
   if (!spec.demand.lock.empty() && chance(30)) spec.on_busy = OnBusy::reject;
   spec.hold = chance(5);
   if (chance(10)) spec.time_limit = Duration(between(1, 150));
+  if (chance(20)) spec.time_limit = Duration(between(150, 600));
+  if (chance(30)) spec.group = chance(50) ? "a" : "b";
   spec.grace = Duration(between(0, 100));
   if (chance(20)) spec.retry.retries = static_cast<std::int32_t>(between(1, 3));
   spec.retry.on_lost = chance(20);
@@ -205,6 +211,7 @@ void World::settle() {
 
 void World::finish() {
   // Whatever is under way is found again by a last daemon, which then stays.
+  is_settling_ = true;
   crash(false);
   const Time since = time_;
   for (int round = 0; round < 100'000 && failure_.empty(); ++round) {
@@ -261,16 +268,24 @@ void World::check_now() {
       fail(fmt::format("attempt {} of job {} was started {} times", attempt.second,
                        attempt.first.value, count));
   // Of what really lives: books may count a job whose end is just being found out.
-  std::int64_t cpus = 0;
+  std::map<std::string, std::int64_t> used;
   std::string who;
   for (const auto& [id, told] : acknowledged_) {
     if (engine_.commands_alive(id) == 0) continue;
     const auto job = dispatcher_->find(id);
-    cpus += (*job)->spec.demand.cpus;
-    who +=
-        fmt::format(" {}={}({} CPUs)", id.value, to_word((*job)->state), (*job)->spec.demand.cpus);
+    const Demand demand = (*job)->demand();
+    used["CPUs"] += demand.cpus;
+    used["memory"] += demand.memory;
+    used["GPUs"] += demand.gpus;
+    for (const auto& [counter, amount] : demand.counters) used[counter] += amount;
+    if (!demand.lock.empty()) ++used["lock " + demand.lock];
+    who += fmt::format(" {}={}({} CPUs)", id.value, to_word((*job)->state), demand.cpus);
   }
-  if (cpus > 4) fail("more CPUs are in use than there are:" + who);
+  const std::map<std::string, std::int64_t> all{{"CPUs", 4},    {"memory", 1000}, {"GPUs", 2},
+                                                {"licence", 2}, {"lock a", 1},    {"lock b", 1}};
+  for (const auto& [what, amount] : used)
+    if (amount > all.at(what))
+      fail(fmt::format("more of {} is in use than there is:{}", what, who));
 }
 
 // Folding the history gives the rows; its numbers have no hole; each attempt ends once.

@@ -83,6 +83,7 @@ class World {
   std::vector<std::string> story_;
   std::string failure_;
   int power_cuts_ = 0;
+  bool is_settling_ = false;  // nothing new comes any more
 };
 
 }  // namespace reeve::sim

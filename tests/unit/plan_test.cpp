@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <random>
 
 namespace reeve::test {
 namespace {
@@ -43,14 +42,26 @@ class Plan : public testing::Test {
  protected:
   void wait(std::int64_t id, const Demand& demand, Priority priority = Priority::normal,
             Time queued_at = {}) {
-    waiting.add({id}, demand, priority, queued_at);
+    waiting.add({id}, {demand, std::nullopt, ""}, priority, queued_at);
+  }
+  void wait_limited(std::int64_t id, const Demand& demand, std::int64_t limit_ms) {
+    waiting.add({id}, {demand, Duration(limit_ms), ""}, Priority::normal, {});
+  }
+  void wait_in(const std::string& group, std::int64_t id, const Demand& demand,
+               Priority priority = Priority::normal) {
+    waiting.add({id}, {demand, std::nullopt, group}, priority, {});
+  }
+  void run(std::int64_t id, const Demand& demand, std::optional<Time> ends) {
+    (void)resources.take({id}, demand, false);
+    resources.expect_end({id}, ends);
   }
   [[nodiscard]] Ids starts(Time now = {}) const {
-    return numbers(waiting.choose(resources, now, many, many).start);
+    return numbers(waiting.choose(resources, shares, now, many, many).start);
   }
 
   WaitingJobs waiting;
   Resources resources{machine(4)};
+  FairShare shares{Shares{{"big", 2}}};
 };
 
 TEST_F(Plan, JobsStartInTheOrderOfTheirIds) {
@@ -68,17 +79,17 @@ TEST_F(Plan, HigherPriorityGoesFirst) {
 TEST_F(Plan, NothingStartsBeyondWhatIsFree) {
   for (std::int64_t id = 1; id <= 6; ++id) wait(id, cpus(1));
   (void)resources.take({99}, cpus(2), false);
-  const auto choice = waiting.choose(resources, {}, many, many);
+  const auto choice = waiting.choose(resources, shares, {}, many, many);
   EXPECT_EQ(numbers(choice.start), (Ids{1, 2}));
   EXPECT_EQ(numbers(choice.ahead), (Ids{3, 4, 5, 6}));
 }
 
 TEST_F(Plan, StartsAndThoseAheadAreBounded) {
   for (std::int64_t id = 1; id <= 6; ++id) wait(id, cpus(1));
-  const auto choice = waiting.choose(resources, {}, 2, 3);
+  const auto choice = waiting.choose(resources, shares, {}, 2, 3);
   EXPECT_EQ(numbers(choice.start), (Ids{1, 2}));
   EXPECT_EQ(numbers(choice.ahead), (Ids{3, 4, 5}));
-  EXPECT_TRUE(waiting.choose(resources, {}, 0, 0).ahead.empty());
+  EXPECT_TRUE(waiting.choose(resources, shares, {}, 0, 0).ahead.empty());
 }
 
 TEST_F(Plan, JobAgesByOnePriorityAtExactlyTheStep) {
@@ -176,7 +187,7 @@ TEST_F(Plan, JobWithoutMemoryIsNotHeldUpByAReservationOfMemory) {
 TEST_F(Plan, ImpossibleDemandHoldsNobodyUp) {
   wait(1, cpus(5), Priority::critical);
   wait(2, cpus(4));
-  const auto choice = waiting.choose(resources, {}, many, many);
+  const auto choice = waiting.choose(resources, shares, {}, many, many);
   EXPECT_EQ(numbers(choice.start), (Ids{2}));
   EXPECT_TRUE(choice.ahead.empty());
 }
@@ -209,157 +220,120 @@ TEST_F(Plan, ChoosingChangesNothing) {
   EXPECT_EQ(waiting.size(), 6U);
 }
 
+// --- Gaps ----------------------------------------------------------------------------------------
+
+TEST_F(Plan, GapIsFilledByAJobThatIsOverBeforeTheHeadCanStart) {
+  run(99, cpus(2), Time{1000});
+  wait(1, cpus(4));
+  wait_limited(2, cpus(2), 1000);
+  EXPECT_EQ(starts(), (Ids{2}));
+}
+
+TEST_F(Plan, GapIsNotFilledByAJobThatMayLastLonger) {
+  run(99, cpus(2), Time{1000});
+  wait(1, cpus(4));
+  wait_limited(2, cpus(2), 1001);
+  wait(3, cpus(2));
+  EXPECT_TRUE(starts().empty());
+}
+
+TEST_F(Plan, NoGapIsKnownBehindAJobWithoutATimeLimit) {
+  run(99, cpus(2), std::nullopt);
+  wait(1, cpus(4));
+  wait_limited(2, cpus(1), 1);
+  EXPECT_TRUE(starts().empty());
+}
+
+TEST_F(Plan, NoGapIsLeftBehindAJobThatIsOverItsTimeLimit) {
+  run(99, cpus(2), Time{1000});
+  wait(1, cpus(4));
+  wait_limited(2, cpus(1), 1);
+  EXPECT_TRUE(starts(Time{2000}).empty()) << "it ends any moment";
+}
+
+TEST_F(Plan, LongJobMayTakeWhatIsLeftBesideTheHeadWhenThatStarts) {
+  run(98, cpus(2), Time{1000});
+  run(99, cpus(1), Time{2000});
+  wait(1, cpus(2));
+  wait(2, cpus(1));
+  EXPECT_EQ(starts(), (Ids{2})) << "3 CPUs are free at 1000, and the head takes 2 of them";
+}
+
+TEST_F(Plan, LongJobsTakeNoMoreThanWhatIsLeftBesideTheHead) {
+  run(99, cpus(2), Time{1000});
+  wait(1, cpus(3));
+  wait(2, cpus(1));
+  wait(3, cpus(1));
+  EXPECT_EQ(starts(), (Ids{2}));
+}
+
+TEST_F(Plan, GapEndsWhereJobsOfTheSameRoundLeaveEnough) {
+  wait_limited(1, cpus(3), 500);
+  wait(2, cpus(4), Priority::normal, Time{1});
+  waiting.add({3}, {cpus(1), Duration(500), ""}, Priority::normal, Time{2});
+  EXPECT_EQ(starts(), (Ids{1, 3}));
+}
+
+TEST_F(Plan, LockOfTheHeadIsLentOnlyToAJobThatIsOverInTime) {
+  run(99, cpus(2), Time{1000});
+  Demand head = locked("a");
+  head.cpus = 4;
+  wait(1, head);
+  wait_limited(2, locked("a"), 2000);
+  EXPECT_TRUE(starts().empty());
+  wait_limited(3, locked("a"), 900);
+  EXPECT_EQ(starts(), (Ids{3}));
+}
+
+// --- Groups --------------------------------------------------------------------------------------
+
+TEST_F(Plan, GroupThatUsedLessComesFirstWithinAPriority) {
+  shares.start({90}, "a", 4, Time{0});
+  shares.end({90}, Time{1000});
+  wait_in("a", 1, cpus(4));
+  wait_in("b", 2, cpus(4));
+  EXPECT_EQ(starts(Time{1000}), (Ids{2}));
+  wait_in("a", 3, cpus(4), Priority::high);
+  EXPECT_EQ(starts(Time{1000}), (Ids{3})) << "a higher priority goes before";
+}
+
+TEST_F(Plan, GroupsTakeTurnsInOneRound) {
+  for (std::int64_t id = 1; id <= 4; ++id) wait_in("a", id, cpus(1));
+  for (std::int64_t id = 5; id <= 8; ++id) wait_in("b", id, cpus(1));
+  EXPECT_EQ(starts(), (Ids{1, 5, 2, 6}));
+}
+
+TEST_F(Plan, GroupOfTwiceTheShareGetsTwiceAsMuch) {
+  resources = Resources(machine(6));
+  for (std::int64_t id = 1; id <= 8; ++id) wait_in("a", id, cpus(1));
+  for (std::int64_t id = 11; id <= 18; ++id) wait_in("big", id, cpus(1));
+  const Ids ids = starts();
+  EXPECT_EQ(std::ranges::count_if(ids, [](auto id) { return id > 10; }), 4);
+}
+
+TEST_F(Plan, UseOfTheOnlyGroupThatWaitsChangesNothing) {
+  shares.start({90}, "a", 4, Time{0});
+  wait_in("a", 1, cpus(2));
+  wait_in("a", 2, cpus(1));
+  wait_in("a", 3, cpus(1));
+  EXPECT_EQ(starts(), (Ids{1, 2, 3}));
+}
+
+TEST_F(Plan, ExplanationNamesTheGroupThatComesFirst) {
+  shares.start({90}, "a", 4, Time{0});
+  wait_in("a", 1, cpus(2));
+  EXPECT_TRUE(waiting.explain({1}, shares, {}).empty());
+  wait_in("b", 2, cpus(2));
+  const auto lines = waiting.explain({1}, shares, {});
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_NE(lines[0].find("job 2 is the first"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[1].find("group `a` has used more"), std::string::npos) << lines[1];
+  EXPECT_NE(lines[2].find("fill a gap"), std::string::npos) << lines[2];
+}
+
 TEST_F(Plan, JobWaitsOnce) {
   wait(1, cpus(1));
   EXPECT_DEATH(wait(1, cpus(2)), "a job waits once");
-}
-
-// --- Against a plain implementation of the same rules --------------------------------------------
-
-struct Row {
-  JobId id;
-  Demand demand;
-  Priority priority = Priority::normal;
-  Time queued_at;
-};
-
-// What is free, in the plainest form.
-struct Free {
-  std::int64_t cpus, memory, gpus, jobs;
-  std::map<std::string, std::int64_t> counters;
-  std::set<std::string> locks;
-
-  [[nodiscard]] bool fits(const Demand& d) const {
-    if (jobs < 1 || d.cpus > cpus) return false;
-    if (d.memory > 0 && d.memory > memory) return false;
-    if (d.gpus > 0 && d.gpus > gpus) return false;
-    for (const auto& [name, amount] : d.counters)
-      if (amount > counters.at(name)) return false;
-    return d.lock.empty() || !locks.contains(d.lock);
-  }
-  void subtract(const Demand& d) {
-    cpus -= d.cpus;
-    memory -= d.memory;
-    gpus -= d.gpus;
-    --jobs;
-    for (const auto& [name, amount] : d.counters) counters[name] -= amount;
-    if (!d.lock.empty()) locks.insert(d.lock);
-  }
-};
-
-// Looks at every job, best first.
-WaitingJobs::Choice choose_plainly(std::vector<Row> rows, const Resources& resources, Free free,
-                                   Time now, std::size_t start_max, std::size_t ahead_max) {
-  std::ranges::sort(rows, [&](const Row& a, const Row& b) {
-    const int pa = effective_priority(a.priority, a.queued_at, now);
-    const int pb = effective_priority(b.priority, b.queued_at, now);
-    if (pa != pb) return pa > pb;
-    return a.queued_at != b.queued_at ? a.queued_at < b.queued_at : a.id < b.id;
-  });
-  WaitingJobs::Choice choice;
-  std::vector<Demand> blocked;
-  for (const Row& row : rows) {
-    if (choice.start.size() >= start_max && choice.ahead.size() >= ahead_max) break;
-    if (resources.find_impossible(row.demand)) continue;
-    if (!row.demand.lock.empty() && free.locks.contains(row.demand.lock)) continue;
-    bool is_blocked = std::ranges::find(blocked, row.demand) != blocked.end();
-    if (!is_blocked) {
-      if (choice.start.size() < start_max && free.fits(row.demand)) {
-        choice.start.push_back(row.id);
-      } else {
-        blocked.push_back(row.demand);
-        is_blocked = true;
-      }
-      free.subtract(row.demand);
-    }
-    if (is_blocked && choice.ahead.size() < ahead_max) choice.ahead.push_back(row.id);
-  }
-  return choice;
-}
-
-class RandomQueue {
- public:
-  explicit RandomQueue(std::uint64_t seed) : random_(seed) {
-    capacity_.cpus = 8;
-    capacity_.memory = 1000;
-    capacity_.gpus = 2;
-    capacity_.counters["licence"] = 3;
-    capacity_.jobs_max = draw(4) == 0 ? 5 : 0;
-    resources_ = Resources(capacity_);
-  }
-
-  void round() {
-    now_ = now_ + Duration(draw(90) * 60'000);
-    for (auto i = draw(6); i > 0; --i) submit();
-    if (!running_.empty() && draw(2) == 0) end_one();
-    const auto start_max = static_cast<std::size_t>(draw(5));
-    const auto ahead_max = static_cast<std::size_t>(draw(6));
-    const auto choice = waiting_.choose(resources_, now_, start_max, ahead_max);
-    const auto plain = choose_plainly(rows_, resources_, free(), now_, start_max, ahead_max);
-    EXPECT_EQ(numbers(choice.start), numbers(plain.start));
-    EXPECT_EQ(numbers(choice.ahead), numbers(plain.ahead));
-    for (const JobId id : choice.start) start(id);
-  }
-  std::size_t started = 0;
-
- private:
-  std::int64_t draw(std::int64_t below) {
-    return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(below));
-  }
-  Free free() const {
-    Free left{capacity_.cpus,     capacity_.memory,
-              capacity_.gpus,     capacity_.jobs_max > 0 ? capacity_.jobs_max : 1'000'000,
-              capacity_.counters, {}};
-    for (const Row& row : running_) left.subtract(row.demand);
-    return left;
-  }
-  void submit() {
-    Row row;
-    row.id = {++last_};
-    row.demand.cpus = static_cast<std::int32_t>(1 + draw(9));
-    if (draw(3) == 0) row.demand.memory = 200 * draw(6);
-    if (draw(5) == 0) row.demand.gpus = static_cast<std::int32_t>(draw(4));
-    if (draw(5) == 0) row.demand.counters["licence"] = 1 + draw(4);
-    if (draw(4) == 0) row.demand.lock = draw(2) == 0 ? "a" : "b";
-    row.priority = static_cast<Priority>(draw(4));
-    row.queued_at = now_;
-    rows_.push_back(row);
-    waiting_.add(row.id, row.demand, row.priority, row.queued_at);
-  }
-  void end_one() {
-    const auto at = running_.begin() + draw(std::ssize(running_));
-    resources_.give_back(at->id);
-    running_.erase(at);
-  }
-  void start(JobId id) {
-    const auto at = std::ranges::find(rows_, id, &Row::id);
-    ASSERT_NE(at, rows_.end());
-    (void)resources_.take(id, at->demand, false);
-    running_.push_back(*at);
-    rows_.erase(at);
-    waiting_.remove(id);
-    ++started;
-  }
-
-  std::mt19937_64 random_;
-  Capacity capacity_;
-  Resources resources_{Capacity{}};
-  WaitingJobs waiting_;
-  std::vector<Row> rows_;
-  std::vector<Row> running_;
-  Time now_;
-  std::int64_t last_ = 0;
-};
-
-TEST(PlanProperty, AgreesWithAPlainSearchOverTheWholeQueue) {
-  std::size_t started = 0;
-  for (std::uint64_t seed = 1; seed <= 40 && !testing::Test::HasFailure(); ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    RandomQueue queue(seed);
-    for (int i = 0; i < 40 && !testing::Test::HasFailure(); ++i) queue.round();
-    started += queue.started;
-  }
-  EXPECT_GT(started, 400U);
 }
 
 }  // namespace

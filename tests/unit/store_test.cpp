@@ -32,8 +32,6 @@ JobSpec full_spec() {
   spec.pin_cpus = true;
   spec.max_workers = 20;
   spec.checkpoint = true;
-  spec.preempt = true;
-  spec.when_preempted = WhenPreempted::requeue;
   spec.log_max = 65'537;
   spec.results_root = "/results";
   spec.staging = Staging::discard;
@@ -437,6 +435,10 @@ TEST_F(StoreTest, WaitingJobsComeOldestFirstWithWhatThePlanNeeds) {
   EXPECT_EQ(rows[1].priority, Priority::critical);
   EXPECT_EQ(rows[1].queued_at, Time{44});
   EXPECT_EQ(rows[1].release_at, Time{45});
+  EXPECT_FALSE(rows[0].time_limit);
+  EXPECT_EQ(rows[0].group, "");
+  EXPECT_EQ(rows[1].time_limit, full_spec().time_limit);
+  EXPECT_EQ(rows[1].group, full_spec().group);
 }
 
 TEST_F(StoreTest, JobsThatMayHaveAKeeperAreActiveOnesAndCommittedStarts) {
