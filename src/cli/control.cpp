@@ -109,6 +109,13 @@ void run_edit(const ControlCommand& options) {
   if (options.given.values.empty())
     return finish(fail(
         {ErrorCode::invalid, "what is to be changed? For example: reeve edit 12 --priority high"}));
+  for (const auto& [option, value] : options.given.values)
+    for (const char* fixed : {"hold", "on-busy", "idempotency-key"})
+      if (option->is_named(fixed))
+        return finish(
+            fail({ErrorCode::invalid,
+                  fmt::format("--{} counts at submission only{}", fixed,
+                              std::string_view(fixed) == "hold" ? "; use `reeve hold`" : "")}));
   auto client = connect();
   if (!client) return finish(fail(client.error()));
   const auto ids = resolve(*client, options.selector, Scope::unfinished);

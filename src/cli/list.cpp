@@ -133,6 +133,14 @@ struct ShowCommand {
   bool patch = false;
 };
 
+std::string joined(const json::array& values) {
+  std::string out;
+  for (const json::value& value : values)
+    out += (out.empty() ? "" : ", ") +
+           (value.is_string() ? printable(std::string(value.get_string())) : to_line(value));
+  return out;
+}
+
 void print_details(const json::object& job) {
   const bool colours = has_colours(1);
   std::string out;
@@ -172,6 +180,14 @@ void print_details(const json::object& job) {
   if (flag_of(job, "kill_stuck")) line("stuck", "some of its processes can't be killed yet");
   if (flag_of(job, "cancel_too_late"))
     line("note", "a cancel came too late: it had ended by itself");
+  if (flag_of(job, "isolated")) line("isolated", "in a PID namespace of its own");
+  if (number_of(job, "memory_limit_bytes") > 0)
+    line("memory limit",
+         fmt::format("{}, enforced by {}", size_text(number_of(job, "memory_limit_bytes")),
+                     text_of(job, "memory_limit_by") == "cgroup" ? "the kernel" : "sampling"));
+  line("cpus", joined(job.at("cpu_numbers").as_array()));
+  line("group", printable(text_of(job, "group")));
+  line("tags", joined(job.at("tags").as_array()));
   line("lock", printable(text_of(job, "lock")));
   line("results", printable(text_of(job, "results_dir")));
   if (text_of(job, "results_dir").empty() && !text_of(job, "error").empty())
@@ -241,7 +257,8 @@ void run_events(const EventsCommand& options) {
   if (!client) return finish(fail(client.error()));
   std::vector<std::optional<std::int64_t>> jobs;
   const Selector& selector = options.selector;
-  if (selector.words.empty() && selector.filters.empty() && selector.name.empty()) {
+  if (selector.words.empty() && selector.filters.empty() && selector.name.empty() &&
+      selector.group.empty() && selector.tags.empty()) {
     jobs.emplace_back(std::nullopt);
   } else {
     const auto ids = resolve(*client, selector, Scope::any);

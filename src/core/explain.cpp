@@ -23,17 +23,18 @@ void add_memory(const Job& job, Lines& lines) {
   const Attempt& attempt = job.attempt;
   const Usage& usage = attempt.usage;
   if (attempt.placement.memory_limit > 0)
-    lines.push_back(fmt::format("its memory limit was {}, enforced by {}; its peak was {}",
-                                size_text(attempt.placement.memory_limit),
-                                attempt.placement.memory_by == "cgroup"
-                                    ? "the kernel"
-                                    : "looking at it five times a second",
-                                size_text(std::max(usage.memory_peak, usage.max_rss_bytes))));
+    lines.push_back(
+        fmt::format("its memory limit was {}, enforced by {}; its peak was {}",
+                    size_text(attempt.placement.memory_limit),
+                    attempt.placement.memory_by == "cgroup" ? "the kernel"
+                                                            : "looking at it five times a second",
+                    size_text(usage.memory_peak > 0 ? usage.memory_peak : usage.max_rss_bytes)));
   if (job.reason == Reason::out_of_memory)
-    lines.push_back(fmt::format(
-        "give it more memory (`reeve edit` before `reeve retry`, or --mem {}), or let a retry do "
-        "so: --retry-on oom grows the limit by half each time",
-        size_text(attempt.placement.memory_limit * 2)));
+    lines.push_back(
+        fmt::format("`reeve retry {}` gives it half as much again, and so does --retry-on oom by "
+                    "itself; or submit "
+                    "it with --mem {}",
+                    job.id.value, size_text(attempt.placement.memory_limit * 2)));
 }
 
 void add_use(const Job& job, const Now& now, Lines& lines) {
@@ -70,8 +71,8 @@ void add_exit(const Job& job, Lines& lines) {
 void add_limits(const Job& job, Lines& lines) {
   if (job.reason == Reason::wall_limit && job.spec.time_limit)
     lines.push_back(
-        fmt::format("its time limit is {}; a longer one: `reeve edit --time 2h` before "
-                    "`reeve retry`",
+        fmt::format("its time limit is {}; submit it with a longer one (--time), or "
+                    "change that while it runs (`reeve edit --time`)",
                     to_text(*job.spec.time_limit)));
   const LogSummary& log = job.attempt.log_summary;
   if (log.gap_end > log.gap_begin)

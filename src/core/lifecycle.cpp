@@ -99,7 +99,7 @@ class Transition {
   Outcome operator()(const fact::Retry& retry) {
     if (!is_terminal(job().state)) return refuse("it has not ended");
     job().retries_from = attempt().number;
-    job().grown_memory = 0;
+    if (job().reason != Reason::out_of_memory) job().grown_memory = 0;
     job().reason = Reason::none;
     job().error.clear();
     job().ended_at = {};
@@ -122,6 +122,7 @@ class Transition {
             "it is running: only its time limit, grace, retries, priority, group and tags can be "
             "changed");
     }
+    if (edit.spec.demand.memory != job().spec.demand.memory) job().grown_memory = 0;
     job().spec = edit.spec;
     if (job().state == JobState::queued) attempt().intent = false;  // made for the old demand
     note("edited", edit.actor, "");

@@ -75,8 +75,8 @@ std::optional<Duration> next_attempt_in(const Job& job) {
                                    : job.spec.retry.retries;
   const std::int32_t used = job.attempt.number - 1 - job.retries_from;
   if (!is_worth_it(job) || used >= retries) return std::nullopt;
-  const Duration wait =
-      std::min<Duration>(longest_wait, job.spec.retry.delay * (1L << std::min(used, 20)));
+  const Duration wait = std::min<Duration>(std::max(longest_wait, job.spec.retry.delay),
+                                           job.spec.retry.delay * (1L << std::min(used, 20)));
   const std::string seed = std::to_string(job.id.value) + "." + std::to_string(used);
   const auto jitter = static_cast<std::int64_t>(fnv1a(seed) % 1024);
   return wait + wait * jitter / 4096;

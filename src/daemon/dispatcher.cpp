@@ -32,7 +32,7 @@ Dispatcher::Dispatcher(Store& store, Engine& engine, Output& output, Capacity ca
       resources_(std::move(capacity)),
       shares_(std::move(shares)) {}
 
-Result<void> Dispatcher::check_spec(const JobSpec& spec) const {
+Result<void> Dispatcher::check_place(const JobSpec& spec) const {
   if (const auto fault = find_fault(spec)) return failed(ErrorCode::invalid, *fault);
   if (const auto impossible = resources_.find_impossible(spec.demand))
     return failed(ErrorCode::invalid, "it can never start: " + *impossible);
@@ -45,6 +45,11 @@ Result<void> Dispatcher::check_spec(const JobSpec& spec) const {
     return failed(ErrorCode::invalid,
                   "it asks for strict containment, and this machine offers a weak one only (see "
                   "`reeve daemon status`)");
+  return {};
+}
+
+Result<void> Dispatcher::check_spec(const JobSpec& spec) const {
+  if (auto checked = check_place(spec); !checked) return checked;
   if (spec.on_busy == OnBusy::reject) {
     auto holder = resources_.lock_holder(spec.demand.lock);
     if (!holder) holder = waiting_.first_with_lock(spec.demand.lock);
@@ -132,15 +137,17 @@ Result<void> Dispatcher::change(JobId id, const Fact& wish, const Now& now) {
 }
 
 Result<void> Dispatcher::edit(JobId id, JobSpec spec, const Now& now) {
-  if (const auto fault = find_fault(spec)) return failed(ErrorCode::invalid, *fault);
-  if (const auto impossible = resources_.find_impossible(spec.demand))
-    return failed(ErrorCode::invalid, "it could never start: " + *impossible);
+  if (auto checked = check_place(spec); !checked) return checked;
   auto changed = change(id, fact::Edit{"user", std::move(spec)}, now);
   if (changed) jobs_.at(id).spec_dirty = true;
   return changed;
 }
 
 Result<void> Dispatcher::retry(JobId id, std::optional<std::string> context, const Now& now) {
+  const auto job = find(id);
+  if (!job) return std::unexpected(job.error());
+  if (*job)
+    if (auto checked = check_place((*job)->spec); !checked) return checked;
   auto changed = change(id, fact::Retry{"user"}, now);
   if (!changed || !context) return changed;
   jobs_.at(id).spec_dirty = true;

@@ -117,6 +117,8 @@ class Dispatcher {
   std::size_t starts_ahead(const Now& now) const;
   void act(JobId id, const Effect& effect, const Now& now);
   void start(Entry& entry, const Now& now);
+  // What may be wrong with a specification on this machine, whenever it is to start.
+  Result<void> check_place(const JobSpec& spec) const;
   Result<void> check_spec(const JobSpec& spec) const;
   Result<std::optional<JobId>> find_by_key(const std::string& key);
   Result<void> load(const Now& now);

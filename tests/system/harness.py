@@ -122,9 +122,17 @@ class Reeve:
                         env={**self.environment, **(variables or {})})
         settings.update(options)
         words = [str(word) for word in (command or [self.program, *arguments])]
-        process = Command(words, **settings)
+        process = until(lambda: self._started(words, settings), "a process can be made")
         self._commands.append(process)
         return process
+
+    @staticmethod
+    def _started(words, settings):
+        """The command, or None while the machine has no process left: other trees grow beside us."""
+        try:
+            return Command(words, **settings)
+        except BlockingIOError:
+            return None
 
     def run(self, *arguments, data=None, timeout=30, **options):
         """Run a command of the program to its end and return its answer."""

@@ -228,6 +228,25 @@ class Edit(SystemTest):
         self.assertIn("time limit", answer.err)
 
 
+    def test_cannot_get_around_what_submission_refuses(self):
+        """Strict containment where it is weak, and what counts at submission only."""
+        reeve = self.reeve_with(tier="subreaper")
+        job = reeve.submit("--hold", "--", "true")
+        self.assertEqual(reeve.run("edit", job, "--containment", "strict").code, 1)
+        for words in (["--hold"], ["--idempotency-key", "k"]):
+            self.assertEqual(reeve.run("edit", job, *words).code, 2)
+
+    def test_memory_that_was_edited_counts_after_a_retry_grew_it(self):
+        """The person's word is newer than the retry's."""
+        reeve = self.reeve_with()
+        job = reeve.submit("--mem", "60M", "--retry", "3", "--retry-on", "oom",
+                           "--retry-delay", "1s", "--", "python3", "-c", HOG)
+        until(lambda: reeve.show(job)["state"] == "held", "the first attempt is over")
+        self.assertEqual(reeve.run("edit", job, "--mem", "900M").code, 0)
+        self.assertEqual(reeve.wait(job), 0, reeve.show(job))
+        self.assertEqual(reeve.show(job)["memory_limit_bytes"], 900 << 20)
+
+
 class Groups(SystemTest):
     """Jobs are found again by group and tag."""
 

@@ -238,13 +238,16 @@ void LocalEngine::wake(const Run& run) const {
 
 void LocalEngine::freeze(const AttemptKey& key, bool wanted) {
   const auto found = runs_.find(key);
-  if (found != runs_.end()) send(key, found->second, control_pause, wanted ? 1 : 0);
+  if (found == runs_.end()) return;
+  wake(found->second);
+  send(key, found->second, control_pause, wanted ? 1 : 0);
 }
 
 Result<void> LocalEngine::signal(const AttemptKey& key, int signal) {
   const auto found = runs_.find(key);
   if (found == runs_.end() || found->second.keeper_gone)
     return failed(ErrorCode::conflict, fmt::format("job {} is not running", key.job.value));
+  wake(found->second);
   send(key, found->second, control_signal, signal);
   return {};
 }
