@@ -87,7 +87,7 @@ bool Supervisor::run(OrderView order) {
   }
   write_ended();
   permit.unlock();
-  return is_unharmed_ && !notes_refused_;
+  return is_unharmed_ && !notes_refused_ && !wake_refused_;
 }
 
 bool Supervisor::begin(OrderView order) {
@@ -460,7 +460,8 @@ void Supervisor::insist_on_notes() {
 
 void Supervisor::wake_daemon() {
   const char byte = 0;
-  (void)!write(wake_fd, &byte, 1);  // full: it is being woken; no reader: it will look by itself
+  // Full: it is being woken. Refused otherwise: our exit wakes it, so this process must not stay.
+  if (write(wake_fd, &byte, 1) < 0 && errno != EAGAIN) wake_refused_ = true;
 }
 
 }  // namespace reeve

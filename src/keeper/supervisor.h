@@ -74,6 +74,7 @@ class Supervisor {
   char notes_[8 * record_bytes_max];
   std::size_t notes_length_ = 0;
   bool notes_refused_ = false;
+  bool wake_refused_ = false;
   Phase phase_ = Phase::running;
   pid_t main_ = 0;
   pid_t init_ = 0;  // of its PID namespace; 0: it has none
