@@ -55,6 +55,11 @@ std::vector<pid_t> Containment::members() const {
   return pids;
 }
 
+std::vector<pid_t> Containment::glance() const {
+  std::vector<pid_t> pids = cgroup_members();
+  return pids.empty() ? members() : pids;
+}
+
 // A pid may be given to a stranger between our reading it and the signal. So: list, open a pidfd
 // for each, list again, and signal only those that are in both lists. A stranger that took a pid
 // before the pidfd was opened is not in the second list; one that took it later is not what the

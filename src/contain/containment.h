@@ -23,6 +23,10 @@ class Containment {
   // Living processes, zombies left out.
   [[nodiscard]] std::vector<pid_t> members() const;
 
+  // The same for a look, not for an action: those of the cgroup where it has any, which is quick,
+  // else the descendants. What has left the cgroup is not among them.
+  [[nodiscard]] std::vector<pid_t> glance() const;
+
   // Sends `signal` to every member, each proven to be one through a pidfd. Returns how many.
   int signal_all(int signal) const;
 

@@ -303,7 +303,7 @@ void Supervisor::freeze() {
 
 void Supervisor::look_at_memory() {
   if (machine_oom_kills_before_ < 0) machine_oom_kills_before_ = machine_oom_kills();
-  if (!memory_watch_.look(containment_.members(), now_ms())) return;
+  if (!memory_watch_.look(containment_.glance(), now_ms())) return;
   write_processes("when it was over its memory limit");
   hit_memory_limit_ = true;
   kill_at_ = now_ms();
@@ -321,7 +321,7 @@ void Supervisor::write_processes(const char* occasion) {
   const int head = snprintf(line, sizeof line, "Processes %s:\n%s", occasion, process_columns);
   (void)!write(file.get(), line, static_cast<std::size_t>(head));
   int left = limits::processes_told_max;
-  for (const pid_t pid : containment_.members()) {
+  for (const pid_t pid : containment_.glance()) {
     if (pid == init_) continue;
     if (left-- == 0) break;
     const std::size_t length = format_process(pid, line);
