@@ -69,10 +69,10 @@ void Service::handle(Request request, Reply reply) {
       {"getJobs", &Service::show},
       {"selectJobs", &Service::select},
       {"cancelJobs", &Service::cancel},
-      {"holdJobs", &Service::hold},
-      {"releaseJobs", &Service::release},
-      {"pauseJobs", &Service::pause},
-      {"resumeJobs", &Service::resume},
+      {"holdJobs", &Service::wish<fact::Hold>},
+      {"releaseJobs", &Service::wish<fact::Release>},
+      {"pauseJobs", &Service::wish<fact::Pause>},
+      {"resumeJobs", &Service::wish<fact::Resume>},
       {"retryJobs", &Service::retry},
       {"editJob", &Service::edit},
       {"getSpecifications", &Service::specifications},
@@ -219,28 +219,12 @@ void Service::cancel(const json::object& args, Reply reply) {
   change_each(decoded->ids, cancel, std::move(reply));
 }
 
-void Service::hold(const json::object& args, Reply reply) {
+// What a user wishes of jobs, without more to say.
+template <typename Wish>
+void Service::wish(const json::object& args, Reply reply) {
   const auto decoded = decode_args<request::JobIds>(args);
   if (!decoded) return reply(std::unexpected(decoded.error()));
-  change_each(decoded->ids, fact::Hold{"user"}, std::move(reply));
-}
-
-void Service::release(const json::object& args, Reply reply) {
-  const auto decoded = decode_args<request::JobIds>(args);
-  if (!decoded) return reply(std::unexpected(decoded.error()));
-  change_each(decoded->ids, fact::Release{"user"}, std::move(reply));
-}
-
-void Service::pause(const json::object& args, Reply reply) {
-  const auto decoded = decode_args<request::JobIds>(args);
-  if (!decoded) return reply(std::unexpected(decoded.error()));
-  change_each(decoded->ids, fact::Pause{"user"}, std::move(reply));
-}
-
-void Service::resume(const json::object& args, Reply reply) {
-  const auto decoded = decode_args<request::JobIds>(args);
-  if (!decoded) return reply(std::unexpected(decoded.error()));
-  change_each(decoded->ids, fact::Resume{"user"}, std::move(reply));
+  change_each(decoded->ids, Wish{"user"}, std::move(reply));
 }
 
 void Service::retry(const json::object& args, Reply reply) {

@@ -51,10 +51,8 @@ class Service {
   void show(const json::object& args, Reply reply);
   void select(const json::object& args, Reply reply);
   void cancel(const json::object& args, Reply reply);
-  void hold(const json::object& args, Reply reply);
-  void release(const json::object& args, Reply reply);
-  void pause(const json::object& args, Reply reply);
-  void resume(const json::object& args, Reply reply);
+  template <typename Wish>
+  void wish(const json::object& args, Reply reply);
   void retry(const json::object& args, Reply reply);
   void edit(const json::object& args, Reply reply);
   void specifications(const json::object& args, Reply reply);

@@ -177,7 +177,8 @@ OsResult<void> LocalEngine::hand_over(const std::string& order, const AttemptKey
     return {};
   }
   const auto give_up = [&](OsError error) -> OsResult<void> {
-    if (!run.cgroup.empty()) pool_->release(run.cgroup, false);
+    // One that may have got a memory limit keeps it: it is not for another job.
+    if (!run.cgroup.empty()) pool_->release(run.cgroup, limit > 0);
     journal_.release(run.generation);
     return std::unexpected(error);
   };
