@@ -221,6 +221,7 @@ class RealPrograms(TierTest):
         directory = reeve.work / f"{name.replace(' ', '-')}-{end}"
         variables = {"PYTHON": self.python, "JOBLIB_TEMP_FOLDER": str(directory),
                      "DASK_TEMPORARY_DIRECTORY": str(directory), "TMUX_TMPDIR": str(directory),
+                     "SHELL": "/bin/sh",  # An ordinary user's of the system's own may be nologin.
                      "POOL_TOKEN": f"{reeve.base.name}-{directory.name}",
                      "ROOTED": "" if IS_ROOT and reeve.user is None else "--user --map-root-user"}
         return Job(reeve, name, end, directory, tier.options, script_of(program, end), variables)
