@@ -88,6 +88,45 @@ Result<void> set_on_busy(JobSpec& spec, const std::string& value) {
   return {};
 }
 
+Result<void> set_on_log_error(JobSpec& spec, const std::string& value) {
+  if (value == "fail")
+    spec.log.on_error = OnLogError::fail;
+  else if (value == "warn")
+    spec.log.on_error = OnLogError::warn;
+  else if (value == "ignore")
+    spec.log.on_error = OnLogError::ignore;
+  else
+    return expected("fail, warn or ignore", value);
+  return {};
+}
+
+Result<void> set_on_stall(JobSpec& spec, const std::string& value) {
+  if (value == "kill")
+    spec.on_stall = OnStall::kill;
+  else if (value == "warn")
+    spec.on_stall = OnStall::warn;
+  else if (value == "retry")
+    spec.on_stall = OnStall::retry;
+  else
+    return expected("kill, warn or retry", value);
+  return {};
+}
+
+Result<void> set_on_invalid(JobSpec& spec, const std::string& value) {
+  if (value != "fail" && value != "warn") return expected("fail or warn", value);
+  spec.validation.on_invalid = value == "fail" ? OnInvalid::fail : OnInvalid::warn;
+  return {};
+}
+
+// Adds a value to a list of the specification.
+Apply append(std::function<std::vector<std::string>&(JobSpec&)> list) {
+  return [list = std::move(list)](JobSpec& spec, const std::string& value) -> Result<void> {
+    if (value.empty()) return expected("a text", value);
+    list(spec).push_back(value);
+    return {};
+  };
+}
+
 Result<void> set_staging(JobSpec& spec, const std::string& value) {
   if (value != "keep" && value != "delete") return expected("keep or delete", value);
   spec.staging = value == "keep" ? Staging::keep : Staging::discard;
@@ -240,6 +279,23 @@ const std::vector<SubmitOption>& submit_options() {
        turn_on([](JobSpec& s) { s.hold = true; })},
       {"-t,--time", "DURATION", "end it after this time (default: never)", false,
        duration([](JobSpec& s, Duration d) { s.time_limit = d; })},
+      {"--stall", "DURATION", "end it when it shows no life for so long (default 10m; 0: never)",
+       false, duration([](JobSpec& s, Duration d) { s.stall = d; })},
+      {"--on-stall", "WHAT", "what to do then: kill (default), warn, or kill and retry", false,
+       set_on_stall},
+      {"--on-log-error", "WHAT",
+       "exit code 0, but an error in the log: fail (default), warn or ignore", false,
+       set_on_log_error},
+      {"--fail-on", "PATTERN", "lines of the log that are errors (regular expression)", true,
+       append([](JobSpec& s) -> auto& { return s.log.fail_on; })},
+      {"--warn-on", "PATTERN", "lines of the log that are warnings", true,
+       append([](JobSpec& s) -> auto& { return s.log.warn_on; })},
+      {"--ignore", "PATTERN", "lines of the log that are no errors, whatever they say", true,
+       append([](JobSpec& s) -> auto& { return s.log.ignore; })},
+      {"--on-invalid", "WHAT", "when the results are not as they should be: fail (default) or warn",
+       false, set_on_invalid},
+      {"--notify", "NAME", "tell this target of the configuration how it ended", true,
+       append([](JobSpec& s) -> auto& { return s.notify; })},
       {"--grace", "DURATION", "time between SIGTERM and SIGKILL (default 2s)", false,
        duration([](JobSpec& s, Duration d) { s.grace = d; })},
       {"--retry", "N", "further attempts after a failure (default 0)", false,

@@ -193,6 +193,7 @@ std::optional<std::string> find_fault(const JobSpec& spec) {
   if (spec.grace < Duration(0) || spec.grace > std::chrono::hours(24))
     return "the grace period is 0 to 24 hours";
   if (spec.time_limit && *spec.time_limit <= Duration(0)) return "the time limit must be above 0";
+  if (spec.stall < Duration(0)) return "the time without life can't be negative";
   if (spec.log_max < limits::log_bytes_min)
     return fmt::format("the log's cap is at least {}", size_text(limits::log_bytes_min));
   if (!spec.results_root.starts_with('/')) return "the results root is not an absolute path";

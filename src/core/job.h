@@ -9,8 +9,10 @@
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "core/finding.h"
 #include "core/limits.h"
 #include "core/state.h"
+#include "core/validation.h"
 
 namespace reeve {
 
@@ -27,6 +29,8 @@ struct Demand {
 enum class OnBusy : std::uint8_t { wait, reject };
 enum class Staging : std::uint8_t { keep, discard };
 enum class ContainmentWish : std::uint8_t { any, strict };
+// What follows when a job shows no life.
+enum class OnStall : std::uint8_t { kill, warn, retry };
 
 struct RetryPolicy {
   std::int32_t retries = 0;  // attempts after the first
@@ -63,6 +67,14 @@ struct JobSpec {
   bool pin_cpus = false;         // CPUs were asked for by number: it runs on as many, and no more
   std::int32_t max_workers = 0;  // told to libraries that start workers; 0: the default
   bool checkpoint = false;       // give it a directory that outlives the attempt
+  LogPolicy log;
+  // Ended when it shows no life for so long; zero: never.
+  Duration stall = limits::stall_default;
+  OnStall on_stall = OnStall::kill;
+  Validation validation;
+  std::string pipeline;                       // that it was made from; empty: none
+  std::map<std::string, std::string> params;  // of the pipeline, as texts
+  std::vector<std::string> notify;            // names of the targets that are told of its end
   bool operator==(const JobSpec&) const = default;
 };
 

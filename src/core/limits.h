@@ -55,6 +55,9 @@ inline constexpr int workers_default = 4;
 inline constexpr std::int64_t log_bytes_default = 1LL << 30;
 inline constexpr std::int64_t log_bytes_min = 64 << 10;
 inline constexpr Duration grace_default{2000};
+// Without any sign of life; longer than a slow import or a large read, shorter than a night.
+inline constexpr Duration stall_default{600'000};
+inline constexpr Duration validation_time_default{600'000};
 // How long what the kernel told of the machine's pressure counts, and when it is asked again while
 // it holds jobs back. Its shortest average is over ten seconds.
 inline constexpr Duration pressure_look_wait{1000};

@@ -12,13 +12,21 @@ BOOST_DESCRIBE_ENUM(Priority, low, normal, high, critical)
 BOOST_DESCRIBE_ENUM(OnBusy, wait, reject)
 BOOST_DESCRIBE_ENUM(Staging, keep, discard)
 BOOST_DESCRIBE_ENUM(ContainmentWish, any, strict)
+BOOST_DESCRIBE_ENUM(OnLogError, fail, warn, ignore)
+BOOST_DESCRIBE_ENUM(OnStall, kill, warn, retry)
+BOOST_DESCRIBE_ENUM(Severity, warning, error)
+BOOST_DESCRIBE_ENUM(OnInvalid, fail, warn)
+BOOST_DESCRIBE_ENUM(CheckKind, files, images, table, log_clean, command)
+BOOST_DESCRIBE_STRUCT(Check, (), (kind, name, severity, path))
+BOOST_DESCRIBE_STRUCT(Validation, (), (on_invalid, checks, time_limit))
+BOOST_DESCRIBE_STRUCT(LogPolicy, (), (on_error, fail_on, warn_on, ignore))
 BOOST_DESCRIBE_STRUCT(RetryPolicy, (), (retries, on_lost, on, delay))
 BOOST_DESCRIBE_STRUCT(Demand, (), (cpus, memory, gpus, counters, lock))
 BOOST_DESCRIBE_STRUCT(JobSpec, (),
                       (name, command, directory, priority, demand, on_busy, hold, time_limit, grace,
                        retry, log_max, results_root, staging, containment, stdin_file, environment,
                        secrets, idempotency_key, group, tags, isolate, pin_cpus, max_workers,
-                       checkpoint))
+                       checkpoint, log, stall, on_stall, validation, pipeline, params, notify))
 
 boost::json::value spec_to_json(const JobSpec& spec) {
   return encode_json(spec);

@@ -38,6 +38,10 @@ enum class Reason : std::uint8_t {
   keeper_died,        // its keeper vanished, and the kernel did not tell the status
   reboot,             // the machine went down under it
   out_of_memory,      // it was killed for using more than its limit
+  log_error,          // it ended with exit code 0, but its log tells of an error
+  hung,               // it showed no life
+  invalid_results,    // it ended with exit code 0, but what it left is not what it should be
+  declared,           // it said itself that it failed
 };
 
 enum class Priority : std::uint8_t { low, normal, high, critical };
