@@ -1,6 +1,7 @@
 #include "api/job_view.h"
 
 #include "base/json.h"
+#include "core/spec_json.h"
 
 namespace reeve {
 namespace {
@@ -24,6 +25,16 @@ void add_exit(const Job& job, json::object& out) {
   out["exit_code"] = exited ? json::value(exit->code) : json::value(nullptr);
   out["signal"] = signalled ? json::value(signal_name(exit->code)) : json::value(nullptr);
   out["core_dumped"] = signalled && exit->core_dumped;
+}
+
+void add_evidence(const Job& job, json::object& out) {
+  const Evidence& evidence = job.attempt.evidence;
+  out["log_errors"] = evidence.errors;
+  out["log_warnings"] = evidence.warnings;
+  out["first_error"] =
+      evidence.first_error ? finding_to_json(*evidence.first_error) : json::value(nullptr);
+  out["validation"] = to_word(evidence.verdict);
+  out["validation_words"] = text_or_null(evidence.verdict_words);
 }
 
 }  // namespace
@@ -83,7 +94,9 @@ json::object job_to_json(const Job& job) {
   out["memory_limit_by"] = text_or_null(attempt.placement.memory_by);
   out["memory_peak_bytes"] = attempt.usage.memory_peak;
   out["oom_kills"] = attempt.usage.oom_kills;
+  add_evidence(job, out);
   out["pausing"] = attempt.pause_wanted && job.state == JobState::running;
+  out["stall_ms"] = encode_json(job.spec.stall);
   out["time_limit_ms"] = encode_json(job.spec.time_limit);
   out["retries"] = job.spec.retry.retries;
   out["idempotency_key"] = text_or_null(job.spec.idempotency_key);
@@ -123,7 +136,7 @@ int exit_code_of(const Job& job) {
     default:
       return 125;
   }
-  if (!exit || job.reason == Reason::publish_error) return 65;
+  if (!exit || (exit->kind == ExitKind::exited && exit->code == 0)) return 65;
   if (exit->kind == ExitKind::signalled) return 128 + exit->code;
   if (exit->kind == ExitKind::exited) return exit->code;
   if (exit->step != LaunchStep::exec) return 125;

@@ -145,7 +145,10 @@ Result<void> add_retry_rules(JobSpec& spec, const std::string& value) {
     const std::size_t comma = std::min(value.find(',', at), value.size());
     const std::string rule = value.substr(at, comma - at);
     if (!is_retry_rule(rule))
-      return expected("any, oom, timeout, signal, launch, a signal, an exit code or 64-78", rule);
+      return expected(
+          "any, oom, timeout, hung, log_error, invalid, signal, launch, a signal, an exit code or "
+          "64-78",
+          rule);
     spec.retry.on.push_back(rule);
     at = comma + 1;
   }

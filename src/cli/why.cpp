@@ -21,6 +21,7 @@ struct WhyCommand {
 
 constexpr std::int64_t tail_bytes = 16 << 10;
 constexpr std::size_t tail_lines = 10;
+constexpr std::ptrdiff_t findings_shown = 10;
 
 // The last lines of what the job wrote.
 std::vector<std::string> last_output(const std::string& path) {
@@ -66,6 +67,24 @@ json::object with_evidence(json::object explained) {
   return explained;
 }
 
+// The first of them; `show --json` and `why --json` have them all.
+std::string describe_findings(const json::array& findings) {
+  std::string out;
+  for (const json::value& value : findings) {
+    if (&value - findings.begin() == findings_shown) break;
+    const json::object& finding = value.as_object();
+    const std::string place = text_of(finding, "place");
+    out += fmt::format("    line {}: {}{}  [{}{}]\n", number_of(finding, "line"),
+                       printable(text_of(finding, "message")),
+                       place.empty() ? "" : " at " + printable(place),
+                       text_of(finding, "severity") == "error" ? "" : "warning, ",
+                       printable(text_of(finding, "rule")));
+  }
+  if (std::ssize(findings) > findings_shown)
+    out += fmt::format("    and {} more\n", std::ssize(findings) - findings_shown);
+  return out.empty() ? "" : "  Found in its log:\n" + out;
+}
+
 std::string describe(const json::object& explained) {
   const json::object& job = explained.at("job").as_object();
   std::string out =
@@ -73,6 +92,7 @@ std::string describe(const json::object& explained) {
                   coloured_state(text_of(job, "state"), has_colours(1)));
   for (const json::value& line : explained.at("why").as_array())
     out += "  - " + printable(std::string(line.as_string())) + "\n";
+  out += describe_findings(explained.at("findings").as_array());
   const std::string processes = text_of(explained, "processes");
   if (!processes.empty()) {
     if (!processes.starts_with("Processes ")) out += "  Processes:\n";

@@ -183,7 +183,9 @@ std::optional<std::string> find_fault(const JobSpec& spec) {
   for (const std::string& rule : spec.retry.on)
     if (!is_retry_rule(rule))
       return fmt::format(
-          "`{}` is no reason for a retry: use any, oom, timeout, signal, launch, a signal such as "
+          "`{}` is no reason for a retry: use any, oom, timeout, hung, log_error, invalid, signal, "
+          "launch, a "
+          "signal such as "
           "SIGSEGV, an exit code, or a range of them such as 64-78",
           printable(rule));
   if (spec.retry.delay < Duration(0) || spec.retry.delay > std::chrono::hours(24))

@@ -133,11 +133,31 @@ struct Placement {
   std::string memory_by;  // what enforces the limit: "cgroup" or "samples"; empty without one
 };
 
-enum class StopCause : std::uint8_t {
+enum class StopCause : std::uint8_t { none, cancel, wall_limit, hung };
+
+// What is still to be done for an attempt of which nothing lives any more, in this order. Each can
+// be repeated after a crash.
+enum class EndStep : std::uint8_t {
   none,
-  cancel,
-  wall_limit,
-  wall_limit_and_cancel,  // over its limit, and then nobody wanted it any more
+  examine,   // its log is read to the end, and what it said of itself
+  validate,  // its results are checked
+  publish,   // they are put into place
+};
+
+// What a job said of its own outcome.
+enum class Declared : std::uint8_t { nothing, success, failure };
+
+// What was found out about an attempt beside its exit.
+struct Evidence {
+  std::int32_t errors = 0;  // findings in its log
+  std::int32_t warnings = 0;
+  std::int64_t found_to = -1;  // offset of the furthest finding; those up to it are known
+  std::optional<Finding> first_error;
+  Declared declared = Declared::nothing;
+  std::string declared_reason;
+  ResultsVerdict verdict = ResultsVerdict::unchecked;
+  std::string verdict_words;  // one line: what is wrong with the results, or could not be known
+  bool operator==(const Evidence&) const = default;
 };
 
 struct Attempt {
@@ -146,13 +166,15 @@ struct Attempt {
   bool open = false;        // it has no terminal state yet
   bool intent = false;      // its start is committed: a keeper may exist
   Placement placement;
-  std::string staging;         // directory that the job writes into
+  std::string staging;  // directory that the job writes into
+  EndStep end_step = EndStep::none;
   std::string publish_target;  // where the results go; decided before they are moved
   std::int32_t publish_tries = 0;
   std::string log;  // path of the log file
   JobState state = JobState::queued;
   Reason reason = Reason::none;
   StopCause stop = StopCause::none;
+  bool unwanted = false;  // a user cancelled it, before or after another cause stopped it
   Duration stop_grace{0};
   bool pause_wanted = false;  // by a user; `paused` only when all processes are frozen
   Time paused_since;
@@ -160,6 +182,7 @@ struct Attempt {
   std::optional<ExitStatus> exit;
   Usage usage;
   LogSummary log_summary;
+  Evidence evidence;
   std::int32_t leftovers = 0;
   bool cancel_too_late = false;
   bool kill_stuck = false;

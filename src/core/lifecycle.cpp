@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/text.h"
 #include "core/retry.h"
@@ -222,7 +224,7 @@ class Transition {
   }
 
   Outcome operator()(const fact::Ended& ended) {
-    if (job().state != JobState::finishing || !attempt().publish_target.empty())
+    if (job().state != JobState::finishing || attempt().end_step != EndStep::none)
       return refuse("it is not being finished");
     attempt().usage = ended.usage;
     attempt().log_summary = ended.log;
@@ -232,7 +234,51 @@ class Transition {
       lose_results();
       return done();
     }
-    conclude(ended.has_results);
+    if (ended.is_silent)
+      conclude(ended.has_results);
+    else
+      go_on_with(EndStep::examine);
+    return done();
+  }
+
+  Outcome operator()(const fact::Found& found) {
+    if (!is_active(job().state) || attempt().end_step > EndStep::examine)
+      return refuse("its log is not read");
+    Evidence& evidence = attempt().evidence;
+    const bool is_error = found.finding.severity == Severity::error;
+    ++(is_error ? evidence.errors : evidence.warnings);
+    evidence.found_to = std::max(evidence.found_to, found.finding.offset);
+    if (is_error && !evidence.first_error) evidence.first_error = found.finding;
+    note(is_error ? "log_error" : "log_warning", "watch",
+         fmt::format("line {}: {}", found.finding.line, found.finding.message));
+    step_.finding = found.finding;
+    return done();
+  }
+
+  Outcome operator()(const fact::Noted& noted) {
+    if (!is_active(job().state)) return refuse("it is not active");
+    note(noted.kind, "watch", noted.words);
+    return done();
+  }
+
+  Outcome operator()(const fact::Examined& examined) {
+    if (attempt().end_step != EndStep::examine) return refuse("it is not being examined");
+    attempt().evidence.declared = examined.declared;
+    attempt().evidence.declared_reason = examined.reason;
+    conclude(examined.has_results);
+    return done();
+  }
+
+  Outcome operator()(const fact::Validated& validated) {
+    if (attempt().end_step != EndStep::validate) return refuse("its results are not checked");
+    attempt().evidence.verdict = validated.verdict;
+    attempt().evidence.verdict_words = validated.words;
+    note(std::string(to_word(validated.verdict)), "validator", validated.words);
+    if (validated.verdict == ResultsVerdict::invalid &&
+        job().spec.validation.on_invalid == OnInvalid::fail)
+      close(JobState::failed, Reason::invalid_results, "validator", validated.words);
+    else
+      keep_results(validated.has_results);
     return done();
   }
 
@@ -249,6 +295,20 @@ class Transition {
     attempt().stop = StopCause::wall_limit;
     attempt().stop_grace = job().spec.grace;
     move_to(JobState::timing_out, "timer", "time limit of " + to_text(*job().spec.time_limit));
+    step_.effects.emplace_back(effect::Stop{attempt().stop_grace});
+    return done();
+  }
+
+  Outcome operator()(const fact::Stalled& stalled) {
+    if (job().state != JobState::running) return refuse("it is not running");
+    if (job().spec.on_stall == OnStall::warn) {
+      note("stalled", "watch", stalled.words);
+      return done();
+    }
+    attempt().stop = StopCause::hung;
+    attempt().stop_grace = job().spec.grace;
+    attempt().error = stalled.words;
+    move_to(JobState::timing_out, "watch", stalled.words);
     step_.effects.emplace_back(effect::Stop{attempt().stop_grace});
     return done();
   }
@@ -281,7 +341,8 @@ class Transition {
   Outcome operator()(const fact::KeeperGone& gone) {
     using Finding = fact::KeeperGone::Finding;
     if (!attempt().open || is_terminal(job().state)) return refuse("it has ended");
-    if (is_publishing() && gone.finding != Finding::rebooted) return refuse("its end is known");
+    const bool is_known = attempt().end_step != EndStep::none;
+    if (is_known && gone.finding != Finding::rebooted) return refuse("its end is known");
     if (gone.finding == Finding::never_started) {
       attempt().intent = false;
       if (attempt().stop != StopCause::none)
@@ -293,10 +354,10 @@ class Transition {
     if (attempt().exit && (gone.finding == Finding::swept || !is_success())) {
       // The exit was recorded before the keeper vanished, so the result is known.
       if (job().state != JobState::finishing) move_to(JobState::finishing, "recovery");
-      conclude(true);
+      if (attempt().end_step == EndStep::none) go_on_with(EndStep::examine);
       return done();
     }
-    if (is_publishing()) {
+    if (is_known) {
       lose_results();
       return done();
     }
@@ -321,8 +382,16 @@ class Transition {
     const auto& exit = attempt().exit;
     return exit && exit->kind == ExitKind::exited && exit->code == 0 && !exit->stopped;
   }
-  bool is_publishing() {
-    return job().state == JobState::finishing && !attempt().publish_target.empty();
+  bool is_publishing() { return attempt().end_step == EndStep::publish; }
+
+  void go_on_with(EndStep step) {
+    attempt().end_step = step;
+    if (step == EndStep::examine)
+      step_.effects.emplace_back(effect::Examine{});
+    else if (step == EndStep::validate)
+      step_.effects.emplace_back(effect::Validate{});
+    else
+      step_.effects.emplace_back(effect::Publish{});
   }
 
   void note(std::string kind, std::string actor, std::string detail) {
@@ -354,21 +423,51 @@ class Transition {
       close(JobState::failed, Reason::launch_error, "keeper", words);
     } else if (exit.stopped && attempt().stop == StopCause::cancel) {
       close(JobState::cancelled, Reason::cancelled_by_user, "keeper", "");
-    } else if (exit.stopped && was_over_limit()) {
+    } else if (exit.stopped && attempt().stop == StopCause::wall_limit) {
       close(JobState::timeout, Reason::wall_limit, "keeper",
             "it ran longer than its time limit of " + to_text(*job().spec.time_limit));
+    } else if (exit.stopped && attempt().stop == StopCause::hung) {
+      close(JobState::timeout, Reason::hung, "keeper", attempt().error);
     } else if (!is_success() && ran_out_of_memory()) {
       if (attempt().placement.memory_limit > 0)
         job().grown_memory = attempt().placement.memory_limit / 2 * 3;
       close(JobState::failed, Reason::out_of_memory, "keeper", out_of_memory_words());
     } else if (exit.kind == ExitKind::signalled || exit.code != 0) {
       close(JobState::failed, exit.kind == ExitKind::signalled ? Reason::signal : Reason::exit_code,
-            "keeper", words + suspicion());
-    } else if (has_results) {
-      choose_publish_target();
+            "keeper", with_first_error(words + suspicion()));
     } else {
-      close(JobState::completed, Reason::none, "keeper", "");
+      conclude_success(has_results);
     }
+  }
+
+  // Exit code 0 alone makes no success. What the job says of itself counts more than its log.
+  void conclude_success(bool has_results) {
+    const Evidence& evidence = attempt().evidence;
+    const std::string& reason = evidence.declared_reason;
+    if (evidence.declared == Declared::failure)
+      close(JobState::failed, Reason::declared, "job", reason.empty() ? "it said so" : reason);
+    else if (evidence.declared == Declared::nothing && evidence.first_error &&
+             job().spec.log.on_error == OnLogError::fail)
+      close(JobState::failed, Reason::log_error, "watch", with_first_error("exit code 0"));
+    else if (!job().spec.validation.checks.empty())
+      go_on_with(EndStep::validate);
+    else
+      keep_results(has_results);
+  }
+
+  void keep_results(bool has_results) {
+    if (has_results)
+      choose_publish_target();
+    else
+      close(JobState::completed, Reason::none, "keeper", "");
+  }
+
+  // The first error of the log says more than a number.
+  std::string with_first_error(const std::string& words) {
+    if (!attempt().evidence.declared_reason.empty())
+      return fmt::format("{} ({})", attempt().evidence.declared_reason, words);
+    if (!attempt().evidence.first_error) return words;
+    return fmt::format("{} ({})", attempt().evidence.first_error->message, words);
   }
 
   // They may be torn: files that were written last may be empty.
@@ -404,30 +503,20 @@ class Transition {
 
   // Keeps in mind that nobody wants it any more.
   void ask_to_cancel(const std::string& actor) {
-    switch (attempt().stop) {
-      case StopCause::none:
-        attempt().stop = StopCause::cancel;
-        if (job().state == JobState::finishing) note("cancel_too_late", actor, "");
-        return;
-      case StopCause::wall_limit:
-        attempt().stop = StopCause::wall_limit_and_cancel;
-        break;
-      default:
-        break;
+    attempt().unwanted = true;
+    if (attempt().stop != StopCause::none) {
+      note("cancel_again", actor, "");
+      return;
     }
-    note("cancel_again", actor, "");
-  }
-
-  bool was_over_limit() {
-    return attempt().stop == StopCause::wall_limit ||
-           attempt().stop == StopCause::wall_limit_and_cancel;
+    attempt().stop = StopCause::cancel;
+    if (job().state == JobState::finishing) note("cancel_too_late", actor, "");
   }
 
   void choose_publish_target() {
     ++attempt().publish_tries;
     attempt().publish_target = run_directory(job().spec.results_root, job().spec.name,
                                              attempt().started_at, attempt().publish_tries);
-    step_.effects.emplace_back(effect::Publish{});
+    go_on_with(EndStep::publish);
   }
 
   void close_stopped_before_start() {
@@ -460,6 +549,7 @@ class Transition {
     attempt().reason = reason;
     attempt().error = error;
     attempt().open = attempt().intent = false;
+    attempt().end_step = EndStep::none;
     if (state != JobState::completed) step_.effects.emplace_back(effect::SetAside{});
     job().reason = reason;
     job().error = error;
@@ -482,7 +572,7 @@ Step submit(Job job, const Now& now) {
   job.submitted_at = now.utc;
   job.queued_at = now.time;
   job.state = job.spec.hold ? JobState::held : JobState::queued;
-  Step step{std::move(job), {}, {}};
+  Step step{std::move(job), {}, {}, {}};
   step.events.push_back(
       {step.job.id, 0, "submitted", std::nullopt, step.job.state, Reason::none, "user", ""});
   return step;

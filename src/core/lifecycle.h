@@ -92,12 +92,38 @@ struct Ended {
   bool has_results = false;  // the staging directory is not empty
   // The machine went down after this was recorded: what was staged may not have reached the disk.
   bool from_earlier_boot = false;
+  bool is_silent = false;  // no log and no status file: there is nothing to examine
 };
 // Some process can't be killed (a hung disk, a broken driver); the keeper goes on trying.
 struct KillStuck {
   std::int32_t processes = 0;
 };
 struct TimeLimit {};
+// It has shown no life for as long as it may.
+struct Stalled {
+  std::string words;  // which signs are missing, since when
+};
+// Its log tells of something. Findings come in the order in which they were found.
+struct Found {
+  Finding finding;
+};
+// Something to remember of a running attempt, such as its progress.
+struct Noted {
+  std::string kind;
+  std::string words;
+};
+// The log was read to its end, and so was what the job said of itself.
+struct Examined {
+  Declared declared = Declared::nothing;
+  std::string reason;
+  bool has_results = false;
+};
+// The results were checked.
+struct Validated {
+  ResultsVerdict verdict = ResultsVerdict::inconclusive;
+  std::string words;
+  bool has_results = false;
+};
 // The keeper has frozen all processes, or let them go on.
 struct Paused {
   bool is_paused = true;
@@ -129,8 +155,15 @@ using Fact =
     std::variant<fact::Hold, fact::Release, fact::Cancel, fact::Pause, fact::Resume, fact::Retry,
                  fact::Edit, fact::Paused, fact::Due, fact::Intend, fact::Launch, fact::Launched,
                  fact::LaunchFailed, fact::Withdraw, fact::Started, fact::Exited, fact::Ended,
-                 fact::KillStuck, fact::TimeLimit, fact::Published, fact::PublishClash,
+                 fact::KillStuck, fact::TimeLimit, fact::Stalled, fact::Found, fact::Noted,
+                 fact::Examined, fact::Validated, fact::Published, fact::PublishClash,
                  fact::PublishFailed, fact::KeeperGone>;
+
+// A fact about one start of one job. Facts of an older start change nothing.
+struct Observed {
+  AttemptKey key;
+  Fact fact;
+};
 
 // --- Effects: what must be done after the commit ------------------------------------------------
 
@@ -146,6 +179,10 @@ struct Stop {
 struct Freeze {
   bool wanted = true;
 };
+// Read the rest of the log, and what the job said of itself.
+struct Examine {};
+// Check the staged results.
+struct Validate {};
 // Move the staging directory to `Attempt::publish_target`.
 struct Publish {};
 // The attempt published nothing: keep or delete what it staged.
@@ -153,8 +190,8 @@ struct SetAside {};
 
 }  // namespace effect
 
-using Effect =
-    std::variant<effect::Start, effect::Stop, effect::Freeze, effect::Publish, effect::SetAside>;
+using Effect = std::variant<effect::Start, effect::Stop, effect::Freeze, effect::Examine,
+                            effect::Validate, effect::Publish, effect::SetAside>;
 
 // One line of the job's history.
 struct Event {
@@ -172,6 +209,7 @@ struct Step {
   Job job;
   std::vector<Event> events;
   std::vector<Effect> effects;
+  std::optional<Finding> finding;  // to be kept with the attempt
 };
 
 struct Now {

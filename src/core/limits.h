@@ -61,6 +61,15 @@ inline constexpr Duration validation_time_default{600'000};
 // How long what the kernel told of the machine's pressure counts, and when it is asked again while
 // it holds jobs back. Its shortest average is over ten seconds.
 inline constexpr Duration pressure_look_wait{1000};
+// Read of a log at once, and in one round before other logs have their turn.
+inline constexpr std::size_t log_read_bytes = 256 << 10;
+inline constexpr std::size_t log_round_bytes = 4 << 20;
+// Where progress is looked for: some lines at the end of the log.
+inline constexpr std::size_t log_tail_bytes = 4096;
+// Between two looks at logs that grow all the time: an error is told within 100 ms.
+inline constexpr int log_read_pause_ms = 20;
+// How often running attempts are looked at.
+inline constexpr int watch_look_ms = 1000;
 inline constexpr Duration ageing_step{60 * 60 * 1000};
 
 }  // namespace reeve::limits

@@ -33,6 +33,9 @@ bool matches(std::string_view rule, const Job& job) {
   if (rule == "oom") return attempt.reason == Reason::out_of_memory;
   if (rule == "timeout") return attempt.state == JobState::timeout;
   if (rule == "signal") return attempt.reason == Reason::signal;
+  if (rule == "hung") return attempt.reason == Reason::hung;
+  if (rule == "log_error") return attempt.reason == Reason::log_error;
+  if (rule == "invalid") return attempt.reason == Reason::invalid_results;
   if (rule == "launch") return attempt.reason == Reason::launch_error;
   if (attempt.state != JobState::failed || !attempt.exit) return false;
   if (const auto codes = codes_of(rule))
@@ -42,14 +45,17 @@ bool matches(std::string_view rule, const Job& job) {
   return number && attempt.exit->kind == ExitKind::signalled && attempt.exit->code == *number;
 }
 
+bool is_retried_when_hung(const Job& job) {
+  return job.attempt.reason == Reason::hung && job.spec.on_stall == OnStall::retry;
+}
+
 // A retry can mend what may differ next time; a cancelled job is not meant to run again.
 bool is_worth_it(const Job& job) {
-  if (job.attempt.stop == StopCause::cancel || job.attempt.stop == StopCause::wall_limit_and_cancel)
-    return false;
+  if (job.attempt.unwanted) return false;
   switch (job.attempt.state) {
     case JobState::failed:
     case JobState::timeout:
-      return job.spec.retry.on.empty() ||
+      return job.spec.retry.on.empty() || is_retried_when_hung(job) ||
              std::ranges::any_of(job.spec.retry.on,
                                  [&](const std::string& rule) { return matches(rule, job); });
     case JobState::lost:
@@ -62,7 +68,8 @@ bool is_worth_it(const Job& job) {
 }  // namespace
 
 bool is_retry_rule(std::string_view rule) {
-  static constexpr std::string_view words[] = {"any", "oom", "timeout", "signal", "launch"};
+  static constexpr std::string_view words[] = {"any",    "oom",  "timeout",   "signal",
+                                               "launch", "hung", "log_error", "invalid"};
   if (std::ranges::find(words, rule) != std::end(words) || codes_of(rule)) return true;
   return !rule.empty() && std::isdigit(static_cast<unsigned char>(rule.front())) == 0 &&
          signal_number(rule).has_value();
@@ -70,9 +77,9 @@ bool is_retry_rule(std::string_view rule) {
 
 std::optional<Duration> next_attempt_in(const Job& job) {
   // Jobs that allow it for lost attempts get one retry even if they asked for none in particular.
-  const std::int32_t retries = job.attempt.state == JobState::lost && job.spec.retry.on_lost
-                                   ? std::max(job.spec.retry.retries, 1)
-                                   : job.spec.retry.retries;
+  std::int32_t retries = job.spec.retry.retries;
+  if (job.attempt.state == JobState::lost && job.spec.retry.on_lost) retries = std::max(retries, 1);
+  if (is_retried_when_hung(job)) retries = std::max(retries, limits::retries_default);
   const std::int32_t used = job.attempt.number - 1 - job.retries_from;
   if (!is_worth_it(job) || used >= retries) return std::nullopt;
   const Duration wait = std::min<Duration>(std::max(longest_wait, job.spec.retry.delay),

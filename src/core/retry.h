@@ -10,7 +10,8 @@
 namespace reeve {
 
 // What a policy may name in `on`: `any` (every failure, and a time limit), `oom`, `timeout`,
-// `signal`, `launch`, a signal (`SIGSEGV`), an exit code (`75`) or a range of them (`64-78`).
+// `hung`, `log_error`, `invalid` (results), `signal`, `launch`, a signal (`SIGSEGV`), an exit code
+// (`75`) or a range of them (`64-78`).
 [[nodiscard]] bool is_retry_rule(std::string_view rule);
 
 // The wait before the next attempt of a job whose last one has just ended in `job.attempt.state`,

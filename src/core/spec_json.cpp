@@ -20,6 +20,12 @@ BOOST_DESCRIBE_ENUM(CheckKind, files, images, table, log_clean, command)
 BOOST_DESCRIBE_STRUCT(Check, (), (kind, name, severity, path))
 BOOST_DESCRIBE_STRUCT(Validation, (), (on_invalid, checks, time_limit))
 BOOST_DESCRIBE_STRUCT(LogPolicy, (), (on_error, fail_on, warn_on, ignore))
+BOOST_DESCRIBE_ENUM(Declared, nothing, success, failure)
+BOOST_DESCRIBE_ENUM(ResultsVerdict, unchecked, valid, invalid, inconclusive)
+BOOST_DESCRIBE_STRUCT(Finding, (), (rule, severity, offset, line, message, place))
+BOOST_DESCRIBE_STRUCT(Evidence, (),
+                      (errors, warnings, found_to, first_error, declared, declared_reason, verdict,
+                       verdict_words))
 BOOST_DESCRIBE_STRUCT(RetryPolicy, (), (retries, on_lost, on, delay))
 BOOST_DESCRIBE_STRUCT(Demand, (), (cpus, memory, gpus, counters, lock))
 BOOST_DESCRIBE_STRUCT(JobSpec, (),
@@ -36,6 +42,21 @@ Result<JobSpec> spec_from_json(const boost::json::value& value) {
   JobSpec spec;
   if (auto result = decode_json(value, spec, ""); !result) return std::unexpected(result.error());
   return spec;
+}
+
+boost::json::value evidence_to_json(const Evidence& evidence) {
+  return encode_json(evidence);
+}
+
+Result<Evidence> evidence_from_json(const boost::json::value& value) {
+  Evidence evidence;
+  if (auto result = decode_json(value, evidence, ""); !result)
+    return std::unexpected(result.error());
+  return evidence;
+}
+
+boost::json::value finding_to_json(const Finding& finding) {
+  return encode_json(finding);
 }
 
 }  // namespace reeve

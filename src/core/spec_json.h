@@ -8,6 +8,10 @@
 
 namespace reeve {
 
+[[nodiscard]] boost::json::value evidence_to_json(const Evidence& evidence);
+[[nodiscard]] Result<Evidence> evidence_from_json(const boost::json::value& value);
+[[nodiscard]] boost::json::value finding_to_json(const Finding& finding);
+
 [[nodiscard]] boost::json::value spec_to_json(const JobSpec& spec);
 // Unknown keys and wrong types are refused with code `invalid`; meaning is checked by find_fault.
 [[nodiscard]] Result<JobSpec> spec_from_json(const boost::json::value& value);

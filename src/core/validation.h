@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/time.h"
@@ -33,5 +34,8 @@ struct Validation {
 
 // `inconclusive`: a check crashed, took too long, or had not all of what it needed.
 enum class ResultsVerdict : std::uint8_t { unchecked, valid, invalid, inconclusive };
+
+// "unchecked", "valid", "invalid", "inconclusive".
+[[nodiscard]] std::string_view to_word(ResultsVerdict verdict);
 
 }  // namespace reeve

@@ -25,6 +25,7 @@
 #include "daemon/config.h"
 #include "daemon/dispatcher.h"
 #include "daemon/file_output.h"
+#include "daemon/file_watch.h"
 #include "daemon/pressure_reader.h"
 #include "daemon/service.h"
 #include "daemon/session.h"
@@ -85,12 +86,14 @@ class Daemon {
   std::optional<QueueClock> clock_;
   std::unique_ptr<LocalEngine> engine_;
   std::unique_ptr<FileOutput> output_;
+  std::unique_ptr<FileWatch> watch_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<SessionServer> server_;
   std::unique_ptr<Descriptor> timer_;
   std::unique_ptr<Descriptor> wake_;
   std::unique_ptr<Descriptor> published_;
+  std::unique_ptr<Descriptor> watched_;
   std::list<Descriptor> adopted_;
   UtcTime started_at_ = utc_now();
   std::optional<Time> timer_at_;
@@ -125,8 +128,9 @@ Result<void> Daemon::open() {
   config->capacity.has_strict_containment = engine_->containment() == "cgroup";
   config->capacity.has_isolation = engine_->isolation_note().empty();
   output_ = std::make_unique<FileOutput>(options_.paths.state + "/checkpoints");
-  dispatcher_ =
-      std::make_unique<Dispatcher>(*store_, *engine_, *output_, config->capacity, config->shares);
+  watch_ = std::make_unique<FileWatch>(options_.paths.state);
+  dispatcher_ = std::make_unique<Dispatcher>(
+      Dispatcher::World{*store_, *engine_, *output_, *watch_}, config->capacity, config->shares);
   dispatcher_->find_pressure = [limits = config->pressure] {
     return find_pressure(read_pressure("/proc"), limits);
   };
@@ -146,6 +150,7 @@ Result<void> Daemon::open() {
   timer_ = std::make_unique<Descriptor>(context_, timer);
   wake_ = std::make_unique<Descriptor>(context_, ::dup(engine_->wake_descriptor()));
   published_ = std::make_unique<Descriptor>(context_, ::dup(output_->ready_descriptor()));
+  watched_ = std::make_unique<Descriptor>(context_, ::dup(watch_->ready_descriptor()));
   const auto listening = listen_at(options_.paths.socket());
   if (!listening) return std::unexpected(listening.error());
   server_ =
@@ -160,6 +165,7 @@ void Daemon::run() {
   watch(*timer_);
   watch(*wake_);
   watch(*published_);
+  watch(*watched_);
   schedule_pump();
   context_.run();
   spdlog::info("daemon=stopped pid={} keepers={}", ::getpid(), engine_->keepers());
@@ -267,7 +273,7 @@ void Daemon::finish_stop() {
   ::unlink(options_.paths.socket().c_str());
   asio::post(context_, [this] {
     signals_.cancel();
-    for (Descriptor* descriptor : {timer_.get(), wake_.get(), published_.get()})
+    for (Descriptor* descriptor : {timer_.get(), wake_.get(), published_.get(), watched_.get()})
       descriptor->close();
     adopted_.clear();
   });

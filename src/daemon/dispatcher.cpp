@@ -24,11 +24,11 @@ std::optional<Time> Dispatcher::latest_end(const Job& job, const Now& now) {
   return job.attempt.started + *job.spec.time_limit + job.attempt.paused_for;
 }
 
-Dispatcher::Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity,
-                       Shares shares)
-    : store_(store),
-      engine_(engine),
-      output_(output),
+Dispatcher::Dispatcher(World world, Capacity capacity, Shares shares)
+    : store_(world.store),
+      engine_(world.engine),
+      output_(world.output),
+      watch_(world.watch),
       resources_(std::move(capacity)),
       shares_(std::move(shares)) {}
 
@@ -198,6 +198,7 @@ Result<void> Dispatcher::step(Entry& entry, const Fact& fact, const Now& now, bo
   for (Event& event : applied->events) events_.emplace_back(std::move(event), now);
   if (act)
     for (const Effect& effect : applied->effects) effects_.emplace_back(entry.job.id, effect);
+  if (applied->finding) findings_.emplace_back(entry.job.key(), std::move(*applied->finding));
   follow(before, entry, fact, now);
   return {};
 }
@@ -211,8 +212,9 @@ void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact, const
   if (is_queued && (!was_queued || is_edited))
     waiting_.add(job.id, line_of(job), job.spec.priority, job.queued_at);
   // Nothing lives any more: others may have its resources while it is still being published.
-  const bool is_freed = (is_active(before.state) && !is_active(job.state)) ||
-                        std::holds_alternative<fact::Ended>(fact);
+  const bool is_freed =
+      (is_active(before.state) && !is_active(job.state)) ||
+      (before.attempt.end_step == EndStep::none && job.attempt.end_step != EndStep::none);
   if (is_freed) {
     resources_.give_back(job.id);
     shares_.end(job.id, now.time);
@@ -222,7 +224,8 @@ void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact, const
   // Somebody else may start now. A launch is what a plan has led to: it calls for no other.
   plan_needed_ |= is_freed || is_edited || std::holds_alternative<fact::Paused>(fact) ||
                   (was_queued != is_queued && !std::holds_alternative<fact::Launch>(fact));
-  if (before.attempt.open && !job.attempt.open) ended_.push_back(before.key());
+  if (before.attempt.open && !job.attempt.open) ended_.push_back(before);
+  if (is_active(job.state) && before.state != job.state) watch_.follow(job);
   schedule(job.id, due_time(job));
 }
 
@@ -253,17 +256,8 @@ void Dispatcher::advance(const Now& now) {
     cursor_ = std::move(cursor);
     cursor_dirty_ = true;
   }
-  for (PublishOutcome& outcome : output_.collect()) {
-    using Kind = PublishOutcome::Kind;
-    if (outcome.kind == Kind::published)
-      observe({outcome.key, fact::Published{std::move(outcome.text)}}, now);
-    else if (outcome.kind == Kind::taken)
-      observe({outcome.key, fact::PublishClash{}}, now);
-    else
-      observe(
-          {outcome.key, fact::PublishFailed{std::move(outcome.text), std::move(outcome.directory)}},
-          now);
-  }
+  for (const Observed& observed : watch_.collect()) observe(observed, now);
+  for (const Observed& observed : output_.collect()) observe(observed, now);
   fire_timers(now);
   plan(now);
   if (has_uncommitted() && !dirty_since_) dirty_since_ = now.time;
@@ -275,16 +269,20 @@ void Dispatcher::observe(const Observed& observed, const Now& now) {
   if (found == jobs_.end() || found->second.job.key() != observed.key) return;
   Entry& entry = found->second;
   if (entry.job.attempt.log.empty()) adopt_launch(entry, now);
-  if (const auto* ended = std::get_if<fact::Ended>(&observed.fact))
-    observe_ended(entry, *ended, now);
-  else
-    // What core refuses here is late (the attempt has ended) and changes nothing.
-    (void)step(entry, observed.fact, now);
+  Fact fact = observed.fact;
+  if (auto* ended = std::get_if<fact::Ended>(&fact)) {
+    ended->is_silent = ended->log.bytes == 0 && watch_.is_silent(entry.job);
+    ended->has_results = output_.has_results(entry.job);
+  } else if (auto* examined = std::get_if<fact::Examined>(&fact)) {
+    examined->has_results = output_.has_results(entry.job);
+  } else if (auto* validated = std::get_if<fact::Validated>(&fact)) {
+    validated->has_results = output_.has_results(entry.job);
+  }
+  // What core refuses here is late (the attempt has ended) and changes nothing.
+  if (step(entry, fact, now) && std::holds_alternative<fact::Ended>(fact)) count_end(now);
 }
 
-void Dispatcher::observe_ended(Entry& entry, fact::Ended ended, const Now& now) {
-  ended.has_results = output_.has_results(entry.job);
-  if (!step(entry, ended, now)) return;
+void Dispatcher::count_end(const Now& now) {
   recent_ends_.push_back(now.time);
   if (recent_ends_.size() > static_cast<std::size_t>(limits::starts_ahead_max))
     recent_ends_.pop_front();
@@ -311,6 +309,10 @@ void Dispatcher::act(JobId id, const Effect& effect, const Now& now) {
     engine_.stop(entry.job.key(), stop->grace);
   } else if (const auto* freeze = std::get_if<effect::Freeze>(&effect)) {
     engine_.freeze(entry.job.key(), freeze->wanted);
+  } else if (std::holds_alternative<effect::Examine>(effect)) {
+    watch_.examine(entry.job);
+  } else if (std::holds_alternative<effect::Validate>(effect)) {
+    output_.validate(entry.job);
   } else if (std::holds_alternative<effect::Publish>(effect)) {
     output_.publish(entry.job);
   } else if (!entry.job.attempt.staging.empty()) {
@@ -334,13 +336,14 @@ void Dispatcher::start(Entry& entry, const Now& now) {
   }
   auto launched =
       engine_.start({entry.job.key(), entry.job.spec, context_.second, entry.job.attempt.placement,
-                     *staging, output_.checkpoint_directory(entry.job)});
+                     *staging, output_.checkpoint_directory(entry.job), watch_.prepare(entry.job)});
   if (!launched) {
     (void)step(entry, fact::LaunchFailed{LaunchStep::keeper, launched.error().code}, now);
     return;
   }
   launched->staging = *staging;
   (void)step(entry, *launched, now);
+  watch_.begin(entry.job);
 }
 
 std::optional<Time> Dispatcher::next_wakeup() const {

@@ -23,6 +23,7 @@
 #include "engine/engine.h"
 #include "output/output.h"
 #include "store/store.h"
+#include "watch/watch.h"
 
 namespace reeve {
 
@@ -33,8 +34,15 @@ struct Submission {
 
 class Dispatcher {
  public:
-  // `engine` and `output` live longer. Call `recover` before anything else.
-  Dispatcher(Store& store, Engine& engine, Output& output, Capacity capacity, Shares shares = {});
+  // The world that it acts on; all of it lives longer.
+  struct World {
+    Store& store;
+    Engine& engine;
+    Output& output;
+    Watch& watch;
+  };
+  // Call `recover` before anything else.
+  explicit Dispatcher(World world, Capacity capacity, Shares shares = {});
 
   // Loads the state and finds out what became of everything that was active.
   [[nodiscard]] Result<void> recover(const Now& now);
@@ -110,7 +118,7 @@ class Dispatcher {
   static std::optional<Time> latest_end(const Job& job, const Now& now);
   void schedule(JobId id, std::optional<Time> at);
   void observe(const Observed& observed, const Now& now);
-  void observe_ended(Entry& entry, fact::Ended ended, const Now& now);
+  void count_end(const Now& now);
   void fire_timers(const Now& now);
   void plan(const Now& now);
   void launch(Entry& entry, const Now& now);
@@ -124,6 +132,7 @@ class Dispatcher {
   Result<void> load(const Now& now);
   Result<void> load_all(const Now& now);
   void recover_attempt(JobId id, const Now& now);
+  void recover_end(Entry& entry, const Now& now);
   void adopt_launch(Entry& entry, const Now& now);
   [[nodiscard]] bool has_uncommitted() const;
   [[nodiscard]] Duration commit_hold() const;
@@ -136,6 +145,7 @@ class Dispatcher {
   Store& store_;
   Engine& engine_;
   Output& output_;
+  Watch& watch_;
   Resources resources_;
   FairShare shares_;
   bool shares_dirty_ = false;
@@ -167,7 +177,8 @@ class Dispatcher {
     std::vector<std::string> logs;
   };
   std::vector<Removed> removed_;
-  std::vector<AttemptKey> ended_;
+  std::vector<Job> ended_;  // as they were when their attempt ended
+  std::vector<std::pair<AttemptKey, Finding>> findings_;
   std::string cursor_;
   bool cursor_dirty_ = false;
   std::optional<Time> dirty_since_;

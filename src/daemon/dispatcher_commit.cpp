@@ -50,6 +50,7 @@ void Dispatcher::write_batch(const Now& now) {
     if (entry.attempt_dirty) store_.save_attempt(entry.job);
   }
   for (const auto& [event, at] : events_) store_.append(event, at);
+  for (const auto& [key, finding] : findings_) store_.append(key, finding);
   for (const Removed& removed : removed_) store_.remove(removed.id);
   if (shares_dirty_) store_.set_meta("group_usage", shares_.to_text(now.time));
   if (cursor_dirty_) store_.set_meta("engine_cursor", cursor_);
@@ -76,6 +77,7 @@ void Dispatcher::finish_batch(const Now& now) {
     changed.push_back(entry.job);
   }
   events_.clear();
+  findings_.clear();
   contexts_.clear();
   new_keys_.clear();
   cursor_dirty_ = shares_dirty_ = false;
@@ -84,7 +86,10 @@ void Dispatcher::finish_batch(const Now& now) {
   is_retrying_ = false;
   // Effects may change jobs again; what they change belongs to the next batch.
   for (const auto& [id, effect] : std::exchange(effects_, {})) act(id, effect, now);
-  for (const AttemptKey& key : std::exchange(ended_, {})) engine_.forget(key);
+  for (const Job& job : std::exchange(ended_, {})) {
+    engine_.forget(job.key());
+    watch_.forget(job);
+  }
   for (const Removed& removed : std::exchange(removed_, {})) {
     output_.remove_checkpoints(removed.id);
     for (const std::string& log : removed.logs)
@@ -130,6 +135,7 @@ Result<void> Dispatcher::recover(const Now& now) {
 void Dispatcher::drop_batch() {
   changed_.clear();
   events_.clear();
+  findings_.clear();
   effects_.clear();
   contexts_.clear();
   new_keys_.clear();
@@ -178,7 +184,7 @@ Result<void> Dispatcher::load_all(const Now& now) {
   for (Job& job : *possible) {
     const JobId id = job.id;
     ids.push_back(id);
-    if (is_active(job.state) && job.attempt.publish_target.empty())
+    if (is_active(job.state) && job.attempt.end_step == EndStep::none)
       adopt(job, job.attempt.started.ms != 0 ? job.attempt.started : now.time, now);
     schedule(id, due_time(job));
     Entry& entry = jobs_[id];
@@ -201,21 +207,12 @@ Result<void> Dispatcher::load_all(const Now& now) {
 void Dispatcher::recover_attempt(JobId id, const Now& now) {
   Entry& entry = jobs_.at(id);
   if (!entry.job.attempt.open || (!is_active(entry.job.state) && !entry.job.attempt.intent)) return;
-  if (entry.job.state == JobState::finishing && !entry.job.attempt.publish_target.empty()) {
-    // Its end is known; when the batch that told so is the current one, the effect is under way.
-    if (entry.job_dirty) return;
-    // What was staged before the machine went down may not have reached the disk; what stands in
-    // its place had.
-    if (entry.job.attempt.ended <= engine_.boot_time() && !output_.is_in_place(entry.job))
-      (void)step(entry, fact::KeeperGone{fact::KeeperGone::Finding::rebooted}, now);
-    else
-      effects_.emplace_back(id, effect::Publish{});
-    return;
-  }
+  if (entry.job.attempt.end_step != EndStep::none) return recover_end(entry, now);
   using Finding = fact::KeeperGone::Finding;
   switch (engine_.recover(entry.job)) {
     case Recovery::watched:
       if (entry.job.attempt.log.empty()) adopt_launch(entry, now);
+      watch_.begin(entry.job);
       if (entry.job.attempt.stop != StopCause::none)
         effects_.emplace_back(id, effect::Stop{entry.job.attempt.stop_grace});
       else if (entry.job.attempt.pause_wanted != (entry.job.state == JobState::paused))
@@ -229,6 +226,28 @@ void Dispatcher::recover_attempt(JobId id, const Now& now) {
       (void)step(entry, fact::KeeperGone{Finding::rebooted}, now);
       return;
   }
+}
+
+// Nothing of it lives any more; what was still to be done for it is done again.
+void Dispatcher::recover_end(Entry& entry, const Now& now) {
+  // When the batch that told so is the current one, the effect is under way.
+  if (entry.job_dirty) return;
+  const JobId id = entry.job.id;
+  const EndStep step_left = entry.job.attempt.end_step;
+  // What was staged before the machine went down may not have reached the disk; what stands in
+  // its place had.
+  const bool may_be_torn = entry.job.attempt.ended <= engine_.boot_time() &&
+                           (step_left == EndStep::publish ? !output_.is_in_place(entry.job)
+                                                          : output_.has_results(entry.job));
+  if (may_be_torn && step(entry, fact::KeeperGone{fact::KeeperGone::Finding::rebooted}, now) &&
+      !entry.job.attempt.open)
+    return;
+  if (step_left == EndStep::examine)
+    effects_.emplace_back(id, effect::Examine{});
+  else if (step_left == EndStep::validate)
+    effects_.emplace_back(id, effect::Validate{});
+  else
+    effects_.emplace_back(id, effect::Publish{});
 }
 
 void Dispatcher::adopt(const Job& job, Time since, const Now& now) {

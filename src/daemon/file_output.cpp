@@ -47,6 +47,14 @@ bool is_untouched(const std::string& path) {
   return is_empty;
 }
 
+Observed fact_of(PublishOutcome outcome) {
+  using Kind = PublishOutcome::Kind;
+  if (outcome.kind == Kind::published)
+    return {outcome.key, fact::Published{std::move(outcome.text)}};
+  if (outcome.kind == Kind::taken) return {outcome.key, fact::PublishClash{}};
+  return {outcome.key, fact::PublishFailed{std::move(outcome.text), std::move(outcome.directory)}};
+}
+
 }  // namespace
 
 FileOutput::FileOutput(std::string checkpoints)
@@ -109,11 +117,18 @@ bool FileOutput::has_results(const Job& job) {
   return errno != ENOENT;
 }
 
+void FileOutput::validate(const Job& job) {
+  (void)job;  // TEMPORARY
+}
+
 void FileOutput::publish(const Job& job) {
+  // What is not as it should be does not take the place of what is.
+  const ResultsVerdict verdict = job.attempt.evidence.verdict;
+  const bool is_latest = verdict == ResultsVerdict::unchecked || verdict == ResultsVerdict::valid;
   PublishOrder order{job.key(), job.attempt.staging, job.attempt.publish_target,
-                     job.spec.results_root + "/latest/" + job.spec.name};
+                     is_latest ? job.spec.results_root + "/latest/" + job.spec.name : ""};
   enqueue([this, order = std::move(order)] {
-    PublishOutcome outcome = reeve::publish(order);
+    Observed outcome = fact_of(reeve::publish(order));
     {
       const std::lock_guard lock(mutex_);
       outcomes_.push_back(std::move(outcome));
@@ -153,7 +168,7 @@ void FileOutput::remove_checkpoints(JobId job) {
   });
 }
 
-std::vector<PublishOutcome> FileOutput::collect() {
+std::vector<Observed> FileOutput::collect() {
   std::uint64_t count = 0;
   (void)!::read(ready_.get(), &count, sizeof count);
   const std::lock_guard lock(mutex_);

@@ -31,12 +31,13 @@ class FileOutput : public Output {
 
   std::expected<std::string, OsError> prepare(const Job& job) override;
   bool has_results(const Job& job) override;
+  void validate(const Job& job) override;
   void publish(const Job& job) override;
   void set_aside(const Job& job) override;
   std::string checkpoint_directory(const Job& job) override;
   bool is_in_place(const Job& job) override;
   void remove_checkpoints(JobId job) override;
-  std::vector<PublishOutcome> collect() override;
+  std::vector<Observed> collect() override;
 
   // Readable when `collect` has something to give.
   [[nodiscard]] int ready_descriptor() const { return ready_.get(); }
@@ -51,7 +52,7 @@ class FileOutput : public Output {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::function<void()>> tasks_;
-  std::vector<PublishOutcome> outcomes_;
+  std::vector<Observed> outcomes_;
   bool stopping_ = false;
   std::map<std::string, std::vector<std::string>> unused_;  // empty ones, by results root
   std::thread worker_;

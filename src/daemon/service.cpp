@@ -278,6 +278,11 @@ void Service::explain(const json::object& args, Reply reply) {
     explained["job"] = job_to_json(**job);
     explained["why"] = encode_json(dispatcher_.explain(**job, clock_.now()));
     explained["processes"] = dispatcher_.processes(**job);
+    const auto findings = store_.findings({id}, (*job)->attempt.number);
+    if (!findings) return reply(std::unexpected(findings.error()));
+    json::array found;
+    for (const Finding& finding : *findings) found.push_back(finding_to_json(finding));
+    explained["findings"] = std::move(found);
     out.push_back(std::move(explained));
   }
   reply(json::value(json::object{{"jobs", std::move(out)}}));

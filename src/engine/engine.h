@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -13,12 +14,6 @@
 
 namespace reeve {
 
-// A fact about one start of one job. Facts of an older start change nothing.
-struct Observed {
-  AttemptKey key;
-  Fact fact;
-};
-
 struct StartOrder {
   AttemptKey key;
   const JobSpec& spec;
@@ -26,6 +21,7 @@ struct StartOrder {
   const Placement& placement;  // which GPUs and CPUs, and the memory limit
   std::string staging;
   std::string checkpoint;  // directory that outlives the attempt
+  std::vector<std::pair<std::string, std::string>> variables;  // beside the submitter's
 };
 
 // What a recovering daemon finds of a start that has no END record.

@@ -7,17 +7,9 @@
 
 #include "base/os.h"
 #include "core/job.h"
+#include "core/lifecycle.h"
 
 namespace reeve {
-
-// How one publication ended.
-struct PublishOutcome {
-  enum class Kind { published, taken, failed };
-  AttemptKey key;
-  Kind kind = Kind::published;
-  std::string text;       // the directory, or the error
-  std::string directory;  // of a failure: where the results are in place all the same
-};
 
 // Called from one thread; slow work is done elsewhere and its outcome collected.
 class Output {
@@ -32,6 +24,9 @@ class Output {
 
   // True when the job wrote something there. An empty directory is removed.
   [[nodiscard]] virtual bool has_results(const Job& job) = 0;
+
+  // Starts to check what was staged; leads to one fact::Validated. May be repeated.
+  virtual void validate(const Job& job) = 0;
 
   // Starts to put the staged results into place. Repeating it after a crash is safe: a directory
   // that is in place already counts as published.
@@ -49,8 +44,8 @@ class Output {
   // The results stand where they were to be published.
   [[nodiscard]] virtual bool is_in_place(const Job& job) = 0;
 
-  // What was finished since the last call.
-  [[nodiscard]] virtual std::vector<PublishOutcome> collect() = 0;
+  // What was finished since the last call: fact::Validated, Published, PublishClash, PublishFailed.
+  [[nodiscard]] virtual std::vector<Observed> collect() = 0;
 };
 
 }  // namespace reeve

@@ -66,6 +66,7 @@ int rename_new(const std::string& from, const std::string& to) {
 
 // A link that cannot be set (a directory of that name is in the way) leaves the results published.
 void set_latest(const PublishOrder& order) {
+  if (order.latest.empty()) return;
   const fs::path target(order.target);
   const fs::path latest(order.latest);
   std::error_code error;

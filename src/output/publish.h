@@ -4,7 +4,6 @@
 #include <string>
 
 #include "base/ids.h"
-#include "output/output.h"
 
 namespace reeve {
 
@@ -12,7 +11,16 @@ struct PublishOrder {
   AttemptKey key;
   std::string staging;
   std::string target;  // "<root>/<date>/<name>"
-  std::string latest;  // "<root>/latest/<name>", a link to the newest
+  std::string latest;  // "<root>/latest/<name>", a link to the newest; empty: stays as it is
+};
+
+// How one publication ended.
+struct PublishOutcome {
+  enum class Kind { published, taken, failed };
+  AttemptKey key;
+  Kind kind = Kind::published;
+  std::string text;       // the directory, or the error
+  std::string directory;  // of a failure: where the results are in place all the same
 };
 
 // Blocks for as long as the disk does. Everything below `staging` is on disk before the rename, and

@@ -8,7 +8,7 @@ namespace reeve {
 namespace {
 
 // A released step is never edited: a new one is appended.
-constexpr std::array<const char*, 3> steps{R"sql(
+constexpr std::array<const char*, 4> steps{R"sql(
 CREATE TABLE context (
   id INTEGER PRIMARY KEY,
   hash INTEGER NOT NULL,
@@ -150,6 +150,22 @@ DROP TABLE context;
 ALTER TABLE context_kept RENAME TO context;
 CREATE INDEX context_hash ON context (hash);
 CREATE INDEX context_provenance ON context (provenance) WHERE provenance IS NOT NULL;
+)sql",
+                                           R"sql(
+ALTER TABLE attempt ADD COLUMN end_step INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN unwanted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
+CREATE TABLE finding (
+  job INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  offset INTEGER NOT NULL,
+  rule TEXT NOT NULL,
+  severity TEXT NOT NULL,
+  line INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  place TEXT NOT NULL,
+  PRIMARY KEY (job, attempt, offset, rule)
+) STRICT, WITHOUT ROWID;
 )sql"};
 
 }  // namespace

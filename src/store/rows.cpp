@@ -26,6 +26,15 @@ T decode_or_throw(const Result<T>& result) {
   return *result;
 }
 
+std::string evidence_text(const Evidence& evidence) {
+  return evidence == Evidence{} ? "" : to_line(evidence_to_json(evidence));
+}
+
+Evidence evidence_from_text(const std::string& text) {
+  if (text.empty()) return {};
+  return decode_or_throw(evidence_from_json(decode_or_throw(parse_json(text))));
+}
+
 std::string join(const std::vector<int>& numbers) {
   std::string out;
   for (const int number : numbers) out += (out.empty() ? "" : ",") + std::to_string(number);
@@ -148,6 +157,9 @@ void read_attempt(Reader& in, Attempt& attempt) {
   usage.over_memory = in.flag();
   usage.memory_peak = in.integer();
   usage.machine_oom_kills = in.integer();
+  attempt.end_step = static_cast<EndStep>(in.small());
+  attempt.unwanted = in.flag();
+  attempt.evidence = evidence_from_text(in.text());
 }
 
 }  // namespace
@@ -164,7 +176,8 @@ const char* const job_columns =
     "a.max_rss_sampled, a.read_bytes, a.write_bytes, a.leftovers, a.cancel_too_late, "
     "a.kill_stuck, a.launch_failures, a.main_pid, a.started, a.ended, a.started_utc, a.ended_utc, "
     "a.cpus, a.memory_limit, a.memory_by, a.pause_wanted, a.paused_since, a.paused_ms, "
-    "a.oom_kills, a.over_memory, a.memory_peak, a.machine_oom_kills "
+    "a.oom_kills, a.over_memory, a.memory_peak, a.machine_oom_kills, a.end_step, "
+    "a.unwanted, a.evidence "
     "FROM job LEFT JOIN attempt AS a ON a.job = job.id AND a.number = job.attempt ";
 
 std::string demand_text(const Demand& demand) {
@@ -253,7 +266,8 @@ void bind_attempt(SQLite::Statement& statement, const Job& job) {
       << a.started_at.ms << a.ended_at.ms << std::string_view(join(a.placement.cpus))
       << a.placement.memory_limit << a.placement.memory_by << a.pause_wanted << a.paused_since.ms
       << a.paused_for.count() << a.usage.oom_kills << a.usage.over_memory << a.usage.memory_peak
-      << a.usage.machine_oom_kills;
+      << a.usage.machine_oom_kills << static_cast<int>(a.end_step) << a.unwanted
+      << std::string_view(evidence_text(a.evidence));
 }
 
 }  // namespace reeve::rows

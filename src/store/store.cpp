@@ -15,7 +15,8 @@ namespace {
 constexpr const char* save_attempt_sql = R"sql(
 INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
   ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35,
-  ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, ?50, ?51)
+  ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, ?50, ?51,
+  ?52, ?53, ?54)
 ON CONFLICT (job, number) DO UPDATE SET start = ?3, open = ?4, state = ?5, reason = ?6, error = ?7,
   containment = ?8, cgroup = ?9, gpus = ?10, staging = ?11, publish_target = ?12,
   publish_tries = ?13, results_dir = ?14, log = ?15, log_bytes = ?16, log_lost = ?17,
@@ -25,7 +26,8 @@ ON CONFLICT (job, number) DO UPDATE SET start = ?3, open = ?4, state = ?5, reaso
   leftovers = ?33, cancel_too_late = ?34, kill_stuck = ?35, launch_failures = ?36, main_pid = ?37,
   started = ?38, ended = ?39, started_utc = ?40, ended_utc = ?41, cpus = ?42, memory_limit = ?43,
   memory_by = ?44, pause_wanted = ?45, paused_since = ?46, paused_ms = ?47, oom_kills = ?48,
-  over_memory = ?49, memory_peak = ?50, machine_oom_kills = ?51
+  over_memory = ?49, memory_peak = ?50, machine_oom_kills = ?51, end_step = ?52,
+  unwanted = ?53, evidence = ?54
 WHERE attempt.open = 1)sql";
 
 }  // namespace
@@ -219,10 +221,44 @@ void Store::set_meta(std::string_view key, std::string_view value) {
   statement->exec();
 }
 
+void Store::append(const AttemptKey& key, const Finding& finding) {
+  auto statement = prepared(
+      "INSERT OR IGNORE INTO finding (job, attempt, offset, rule, severity, line, message, place) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+  statement->bind(1, key.job.value);
+  statement->bind(2, key.attempt);
+  statement->bind(3, finding.offset);
+  statement->bind(4, finding.rule);
+  statement->bind(5, finding.severity == Severity::error ? "error" : "warning");
+  statement->bind(6, finding.line);
+  statement->bind(7, finding.message);
+  statement->bind(8, finding.place);
+  statement->exec();
+}
+
+Result<std::vector<Finding>> Store::findings(JobId id, std::int32_t attempt) {
+  return read<std::vector<Finding>>("load findings", [&] {
+    auto statement = prepared(
+        "SELECT rule, severity, offset, line, message, place FROM finding "
+        "WHERE job = ?1 AND attempt = ?2 ORDER BY offset, rule");
+    statement->bind(1, id.value);
+    statement->bind(2, attempt);
+    std::vector<Finding> findings;
+    while (statement->executeStep())
+      findings.push_back(
+          {statement->getColumn(0).getString(),
+           statement->getColumn(1).getString() == "error" ? Severity::error : Severity::warning,
+           statement->getColumn(2).getInt64(), statement->getColumn(3).getInt64(),
+           statement->getColumn(4).getString(), statement->getColumn(5).getString()});
+    return findings;
+  });
+}
+
 void Store::remove(JobId id) {
   contexts_left_.push_back(context_of(id));
   for (const char* sql : {"DELETE FROM event WHERE job = ?1", "DELETE FROM attempt WHERE job = ?1",
-                          "DELETE FROM job_tag WHERE job = ?1", "DELETE FROM job WHERE id = ?1"}) {
+                          "DELETE FROM job_tag WHERE job = ?1",
+                          "DELETE FROM finding WHERE job = ?1", "DELETE FROM job WHERE id = ?1"}) {
     auto statement = prepared(sql);
     statement->bind(1, id.value);
     statement->exec();

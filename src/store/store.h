@@ -93,6 +93,8 @@ class Store {
   void save_attempt(const Job& job);
   // Returns the sequence number.
   std::int64_t append(const Event& event, const Now& now);
+  // Keeps a finding; one that is known already changes nothing.
+  void append(const AttemptKey& key, const Finding& finding);
   // What is recorded of a submission (see core/launch_context.h), stored once however many jobs
   // share it. It goes with the last job that uses it.
   std::int64_t put_context(std::string_view recorded);
@@ -105,6 +107,8 @@ class Store {
   [[nodiscard]] Result<std::vector<Job>> list(const JobQuery& query);
   [[nodiscard]] Result<std::vector<StoredEvent>> events(const EventQuery& query);
   [[nodiscard]] Result<RunPage> runs(const RunQuery& query);
+  // What was found in the log of an attempt, in the order of its lines.
+  [[nodiscard]] Result<std::vector<Finding>> findings(JobId id, std::int32_t attempt);
   // Paths of the logs of all attempts of a job.
   [[nodiscard]] Result<std::vector<std::string>> logs(JobId id);
   [[nodiscard]] Result<std::optional<JobId>> find_by_key(std::string_view idempotency_key);

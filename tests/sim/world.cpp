@@ -6,25 +6,32 @@
 #include <utility>
 
 namespace reeve::sim {
+namespace {
+
+bool has_word(const Job& job, std::string_view word) {
+  return std::ranges::find(job.spec.command, word) != job.spec.command.end();
+}
+
+}  // namespace
 
 std::expected<std::string, OsError> FakeOutput::prepare(const Job& job) {
   return fmt::format("/staging/{}.{}", job.id.value, job.attempt.number);
 }
 
 bool FakeOutput::has_results(const Job& job) {
-  return std::ranges::find(job.spec.command, "results") != job.spec.command.end();
+  return has_word(job, "results");
 }
 
 void FakeOutput::publish(const Job& job) {
   const std::string& target = job.attempt.publish_target;
   const auto there = published.find(target);
   if (there != published.end() && there->second == job.key()) {
-    outcomes_.push_back({job.key(), PublishOutcome::Kind::published, target, ""});
+    outcomes_.push_back({job.key(), fact::Published{target}});
   } else if (there != published.end() || taken.contains(target)) {
-    outcomes_.push_back({job.key(), PublishOutcome::Kind::taken, "", ""});
+    outcomes_.push_back({job.key(), fact::PublishClash{}});
   } else {
     published[target] = job.key();
-    outcomes_.push_back({job.key(), PublishOutcome::Kind::published, target, ""});
+    outcomes_.push_back({job.key(), fact::Published{target}});
   }
 }
 
@@ -37,8 +44,55 @@ void FakeOutput::set_aside(const Job& job) {
   aside.insert(job.key());
 }
 
-std::vector<PublishOutcome> FakeOutput::collect() {
+void FakeOutput::validate(const Job& job) {
+  const auto verdict = has_word(job, "invalid")   ? ResultsVerdict::invalid
+                       : has_word(job, "unclear") ? ResultsVerdict::inconclusive
+                                                  : ResultsVerdict::valid;
+  outcomes_.push_back({job.key(), fact::Validated{verdict, "checked", false}});
+}
+
+std::vector<Observed> FakeOutput::collect() {
   return std::exchange(outcomes_, {});
+}
+
+void FakeWatch::begin(const Job& job) {
+  watched_.insert(job.key());
+  if (has_word(job, "error") && job.attempt.evidence.found_to < 10)
+    outcomes_.push_back({job.key(), fact::Found{{"rule", Severity::error, 10, 1, "early", ""}}});
+}
+
+void FakeWatch::follow(const Job& job) {
+  if (has_word(job, "stalls") && job.state == JobState::running)
+    outcomes_.push_back({job.key(), fact::Stalled{"no life"}});
+}
+
+bool FakeWatch::is_silent(const Job& job) {
+  return !has_word(job, "log") && !has_word(job, "error") && !has_word(job, "late_error") &&
+         !has_word(job, "says_failure") && !has_word(job, "says_success");
+}
+
+void FakeWatch::examine(const Job& job) {
+  if (has_word(job, "error") && job.attempt.evidence.found_to < 10)
+    outcomes_.push_back({job.key(), fact::Found{{"rule", Severity::error, 10, 1, "early", ""}}});
+  if (has_word(job, "late_error") && job.attempt.evidence.found_to < 20)
+    outcomes_.push_back({job.key(), fact::Found{{"rule", Severity::error, 20, 2, "late", ""}}});
+  fact::Examined examined;
+  if (has_word(job, "says_failure")) examined.declared = Declared::failure;
+  if (has_word(job, "says_success")) examined.declared = Declared::success;
+  outcomes_.push_back({job.key(), examined});
+}
+
+void FakeWatch::forget(const Job& job) {
+  watched_.erase(job.key());
+}
+
+std::vector<Observed> FakeWatch::collect() {
+  return std::exchange(outcomes_, {});
+}
+
+void FakeWatch::crash() {
+  outcomes_.clear();
+  watched_.clear();
 }
 
 World::World(std::uint64_t seed) : random_(seed) {
@@ -52,7 +106,8 @@ void World::boot() {
   capacity.memory = 1000;
   capacity.gpus = 2;
   capacity.counters["licence"] = 2;
-  dispatcher_ = std::make_unique<Dispatcher>(*store_, engine_, output_, capacity, Shares{{"a", 2}});
+  dispatcher_ = std::make_unique<Dispatcher>(Dispatcher::World{*store_, engine_, output_, watch_},
+                                             capacity, Shares{{"a", 2}});
   dispatcher_->find_pressure = [this]() -> std::optional<std::string> {
     if (is_settling_ || !chance(10)) return std::nullopt;
     return "the machine is under pressure";
@@ -121,6 +176,13 @@ JobSpec World::draw_spec() {
   if (chance(5)) spec.command.emplace_back("launch_error");
   if (chance(5)) spec.command.push_back(fmt::format("keeper_dies={}", between(0, 100)));
   if (chance(30)) spec.command.emplace_back("results");
+  for (const char* word : {"log", "error", "late_error", "says_failure", "says_success", "stalls",
+                           "invalid", "unclear"})
+    if (chance(8)) spec.command.emplace_back(word);
+  if (chance(20)) spec.validation.checks.emplace_back();
+  if (chance(20)) spec.validation.on_invalid = OnInvalid::warn;
+  spec.on_stall = static_cast<OnStall>(between(0, 2));
+  spec.log.on_error = static_cast<OnLogError>(between(0, 2));
   spec.priority = static_cast<Priority>(between(0, 3));
   spec.demand.cpus = static_cast<std::int32_t>(between(0, 4));
   if (chance(30)) spec.demand.memory = between(1, 1000);
@@ -194,6 +256,7 @@ void World::crash(bool power_cut) {
   tell(power_cut ? "POWER CUT" : "CRASH");
   dispatcher_.reset();
   output_.crash();
+  watch_.crash();
   if (power_cut) {
     ++power_cuts_;
     engine_.reboot();
@@ -224,7 +287,7 @@ void World::finish() {
     std::optional<Time> next = engine_.next_event();
     for (const auto& other : {dispatcher_->next_wakeup(), dispatcher_->commit_due()})
       if (other && (!next || *other < *next)) next = other;
-    if (output_.has_outcomes()) next = time_;
+    if (output_.has_outcomes() || watch_.has_outcomes()) next = time_;
     if (!next) break;
     pass_time(std::max<std::int64_t>(0, (*next - time_).count()));
   }
@@ -323,8 +386,26 @@ void World::check_rows_against_events() {
     if (published != ((*job)->state == JobState::completed && has_results ? 1 : 0))
       fail(fmt::format("job {} is {} and published {} directories", id.value, to_word(folded),
                        published));
+    check_truth(**job);
     if ((*job)->attempt.open) fail(fmt::format("job {} has an open attempt", id.value));
   }
+}
+
+// A success is one by all that is known of it.
+void World::check_truth(const Job& job) {
+  if (job.state != JobState::completed) return;
+  const Evidence& evidence = job.attempt.evidence;
+  const bool says_success = has_word(job, "says_success") && !has_word(job, "says_failure");
+  if (has_word(job, "says_failure") && !has_word(job, "says_success"))
+    fail(fmt::format("job {} said that it failed and is completed", job.id.value));
+  if ((has_word(job, "error") || has_word(job, "late_error")) && !says_success &&
+      job.spec.log.on_error == OnLogError::fail && !has_word(job, "says_success"))
+    fail(fmt::format("job {} has an error in its log and is completed", job.id.value));
+  if (job.spec.validation.checks.empty()) return;
+  if (evidence.verdict == ResultsVerdict::unchecked)
+    fail(fmt::format("job {} is completed and its results are not checked", job.id.value));
+  if (has_word(job, "invalid") && job.spec.validation.on_invalid == OnInvalid::fail)
+    fail(fmt::format("job {} is completed with invalid results", job.id.value));
 }
 
 void World::fail(std::string what) {

@@ -25,7 +25,8 @@ class FakeOutput : public Output {
   std::string checkpoint_directory(const Job&) override { return ""; }
   bool is_in_place(const Job& job) override;
   void remove_checkpoints(JobId) override {}
-  std::vector<PublishOutcome> collect() override;
+  void validate(const Job& job) override;
+  std::vector<Observed> collect() override;
   void crash() { outcomes_.clear(); }
   [[nodiscard]] bool has_outcomes() const { return !outcomes_.empty(); }
 
@@ -34,7 +35,26 @@ class FakeOutput : public Output {
   std::set<std::string> taken;  // directories of strangers
 
  private:
-  std::vector<PublishOutcome> outcomes_;
+  std::vector<Observed> outcomes_;
+};
+
+// Finds what the job's command says is there: "log", "error" at once or "late_error" at the end,
+// "says_failure", "says_success", "stalls".
+class FakeWatch : public Watch {
+ public:
+  std::vector<std::pair<std::string, std::string>> prepare(const Job&) override { return {}; }
+  void begin(const Job& job) override;
+  void follow(const Job& job) override;
+  bool is_silent(const Job& job) override;
+  void examine(const Job& job) override;
+  void forget(const Job& job) override;
+  std::vector<Observed> collect() override;
+  void crash();
+  [[nodiscard]] bool has_outcomes() const { return !outcomes_.empty(); }
+
+ private:
+  std::vector<Observed> outcomes_;
+  std::set<AttemptKey> watched_;
 };
 
 class World {
@@ -69,6 +89,7 @@ class World {
   void check_now();
   void check_time_limit(JobId id, Time since);
   void check_rows_against_events();
+  void check_truth(const Job& job);
   void fail(std::string what);
   void tell(std::string line);
 
@@ -77,6 +98,7 @@ class World {
   std::unique_ptr<Store> store_;
   FakeEngine engine_;
   FakeOutput output_;
+  FakeWatch watch_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::map<JobId, Told> acknowledged_;
   std::map<std::string, JobId> keys_;

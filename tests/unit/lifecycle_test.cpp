@@ -316,6 +316,113 @@ TEST(Lifecycle, SuccessAfterAKillOfAChildStaysASuccess) {
   EXPECT_EQ(after(finishing_job(0), {ended_over}).state, JobState::completed);
 }
 
+TEST(Lifecycle, ExitCodeZeroWithAnErrorInTheLogIsAFailure) {
+  const Job job = after(examining_job(0), {found(Severity::error), fact::Examined{}});
+  EXPECT_EQ(job.state, JobState::failed);
+  EXPECT_EQ(job.reason, Reason::log_error);
+  EXPECT_EQ(job.error, "KeyError: 'lat' (exit code 0)");
+  EXPECT_EQ(job.attempt.evidence.first_error->line, 3);
+}
+
+TEST(Lifecycle, FirstErrorOfTheLogIsTheReasonThatIsTold) {
+  Job job = after(running_job(), {found(Severity::warning), found(Severity::error)});
+  fact::Found later = std::get<fact::Found>(found(Severity::error));
+  later.finding.message = "another";
+  fact::Ended loud = std::get<fact::Ended>(ended(false));
+  loud.is_silent = false;
+  job = after(job, {later, exited(3), loud, fact::Examined{}});
+  EXPECT_EQ(job.reason, Reason::exit_code);
+  EXPECT_EQ(job.error, "KeyError: 'lat' (exit code 3)");
+  EXPECT_EQ(job.attempt.evidence.errors, 2);
+  EXPECT_EQ(job.attempt.evidence.warnings, 1);
+}
+
+TEST(Lifecycle, PolicyDecidesWhatAnErrorInTheLogMeans) {
+  for (const OnLogError policy : {OnLogError::warn, OnLogError::ignore}) {
+    Job job = examining_job(0);
+    job.spec.log.on_error = policy;
+    job = after(job, {found(Severity::error), fact::Examined{Declared::nothing, "", false}});
+    EXPECT_EQ(job.state, JobState::completed);
+  }
+  const Job warned = after(
+      examining_job(0), {found(Severity::warning), fact::Examined{Declared::nothing, "", false}});
+  EXPECT_EQ(warned.state, JobState::completed) << "a warning is no error";
+}
+
+TEST(Lifecycle, WhatAJobSaysOfItselfWinsButMakesNoFailureASuccess) {
+  const fact::Examined says_success{Declared::success, "", false};
+  const fact::Examined says_failure{Declared::failure, "no data for June", false};
+  EXPECT_EQ(after(examining_job(0), {found(Severity::error), says_success}).state,
+            JobState::completed);
+  const Job said = after(examining_job(0), {says_failure});
+  EXPECT_EQ(said.state, JobState::failed);
+  EXPECT_EQ(said.reason, Reason::declared);
+  EXPECT_EQ(said.error, "no data for June");
+  const Job failed_exit = after(examining_job(3), {says_success});
+  EXPECT_EQ(failed_exit.state, JobState::failed);
+  EXPECT_EQ(failed_exit.reason, Reason::exit_code);
+}
+
+TEST(Lifecycle, InvalidResultsAreNotPublished) {
+  const Step step =
+      must(validating_job(), fact::Validated{ResultsVerdict::invalid, "12 rows, not 100", true});
+  EXPECT_EQ(step.job.state, JobState::failed);
+  EXPECT_EQ(step.job.reason, Reason::invalid_results);
+  EXPECT_EQ(step.job.error, "12 rows, not 100");
+  EXPECT_FALSE(has_effect<effect::Publish>(step));
+  EXPECT_TRUE(has_effect<effect::SetAside>(step));
+}
+
+TEST(Lifecycle, ResultsThatMayBeInvalidArePublishedWithTheirVerdict) {
+  Job job = validating_job();
+  job.spec.validation.on_invalid = OnInvalid::warn;
+  for (const ResultsVerdict verdict :
+       {ResultsVerdict::invalid, ResultsVerdict::inconclusive, ResultsVerdict::valid}) {
+    const Step step = must(job, fact::Validated{verdict, "", true});
+    EXPECT_TRUE(has_effect<effect::Publish>(step));
+    EXPECT_EQ(step.job.attempt.evidence.verdict, verdict);
+  }
+}
+
+TEST(Lifecycle, OnlyASuccessIsValidated) {
+  Job job = examining_job(3);
+  job.spec.validation.checks.emplace_back();
+  const Step step = must(job, fact::Examined{});
+  EXPECT_FALSE(has_effect<effect::Validate>(step));
+  EXPECT_EQ(step.job.state, JobState::failed);
+}
+
+TEST(Lifecycle, JobWithoutLifeIsEndedAsHung) {
+  const Step step = must(running_job(), fact::Stalled{"no output, CPU or I/O for 10m"});
+  EXPECT_EQ(step.job.state, JobState::timing_out);
+  EXPECT_TRUE(has_effect<effect::Stop>(step));
+  const Job job = after(step.job, {stopped_by_us(), ended(false)});
+  EXPECT_EQ(job.state, JobState::timeout);
+  EXPECT_EQ(job.reason, Reason::hung);
+  EXPECT_EQ(job.error, "no output, CPU or I/O for 10m");
+  EXPECT_EQ(after(step.job, {exited(0), ended(false)}).state, JobState::completed)
+      << "it ended by itself before our signal";
+}
+
+TEST(Lifecycle, PolicyDecidesWhatFollowsAStall) {
+  Job job = running_job();
+  job.spec.on_stall = OnStall::warn;
+  const Step warned = must(job, fact::Stalled{"no life"});
+  EXPECT_EQ(warned.job.state, JobState::running);
+  EXPECT_EQ(warned.events.at(0).kind, "stalled");
+  job.spec.on_stall = OnStall::retry;
+  job = after(job, {fact::Stalled{"no life"}, stopped_by_us(), ended(false)});
+  EXPECT_EQ(job.state, JobState::held) << "another attempt follows";
+  Job frozen = after(running_job(), {fact::Pause{"ann"}, fact::Paused{true, Time{920}}});
+  EXPECT_FALSE(apply(frozen, fact::Stalled{"no life"}, at(2000)));
+}
+
+TEST(Lifecycle, RebootBeforeTheResultsAreCheckedLosesThem) {
+  const Job job = after(validating_job(), {fact::KeeperGone{fact::KeeperGone::Finding::rebooted}});
+  EXPECT_EQ(job.state, JobState::lost);
+  EXPECT_EQ(job.reason, Reason::reboot);
+}
+
 TEST(Lifecycle, RetryByHandGivesAFurtherAttemptAndFreshRetries) {
   Job job = finishing_job(3);
   job.spec.retry.retries = 1;
@@ -372,8 +479,10 @@ TEST(Lifecycle, RebootLosesTheRunningJob) {
 }
 
 TEST(Lifecycle, DeathOfTheKeeperAfterTheExitWasRecordedLosesNothing) {
-  EXPECT_EQ(must(finishing_job(3), fact::KeeperGone{Finding::swept}).job.state, JobState::failed);
-  const Step step = must(finishing_job(0), fact::KeeperGone{Finding::swept});
+  const fact::KeeperGone gone{Finding::swept};
+  EXPECT_EQ(after(finishing_job(3), {gone, fact::Examined{}}).state, JobState::failed);
+  const Step step =
+      must(after(finishing_job(0), {gone}), fact::Examined{Declared::nothing, "", true});
   EXPECT_EQ(step.job.state, JobState::finishing);
   EXPECT_TRUE(has_effect<effect::Publish>(step));
 }

@@ -39,7 +39,7 @@ struct Written {
 
   [[nodiscard]] std::string bytes() const {
     const std::string none;
-    const StartOrder order{{{7}, 2, 3}, spec, none, placement, "/staging", ""};
+    const StartOrder order{{{7}, 2, 3}, spec, none, placement, "/staging", "", {}};
     return write_order(order, context, environment, "7.2.3.log", sampled_limit);
   }
   [[nodiscard]] Fd file() const { return memory_file(bytes()); }
@@ -255,7 +255,7 @@ class Environment : public testing::Test {
  protected:
   std::vector<std::string> made() {
     const std::string none;
-    const StartOrder order{{{7}, 2, 3}, spec, none, placement, "/staging", checkpoint};
+    const StartOrder order{{{7}, 2, 3}, spec, none, placement, "/staging", checkpoint, {}};
     return job_environment(order, context, "REEVE_MARK=abc");
   }
   bool has(const std::string& variable) {

@@ -39,6 +39,7 @@ Fact ended(bool has_results) {
   ended.usage = {1, 2, 3, true, 4, 5};
   ended.log = {100, 7, 10, 20};
   ended.leftovers = 2;
+  ended.is_silent = true;
   ended.has_results = has_results;
   return ended;
 }
@@ -74,6 +75,24 @@ Job publishing_job() {
   return after(finishing_job(0), {ended(true)});
 }
 
+Job examining_job(int code) {
+  fact::Ended loud = std::get<fact::Ended>(ended(true));
+  loud.is_silent = false;
+  return after(finishing_job(code), {loud});
+}
+
+Job validating_job() {
+  Job job = examining_job(0);
+  job.spec.validation.checks.emplace_back();
+  job = after(job, {fact::Examined{Declared::nothing, "", true}});
+  job.spec.validation = {};  // as all situations have it
+  return job;
+}
+
+Fact found(Severity severity) {
+  return fact::Found{{"rule", severity, 40, 3, "KeyError: 'lat'", "a.py:3 in f"}};
+}
+
 std::vector<Situation> all_situations() {
   Job held = queued_job();
   held = after(held, {fact::Hold{"ann"}});
@@ -99,8 +118,11 @@ std::vector<Situation> all_situations() {
       {"paused", paused},
       {"cancelling", after(running_job(), {fact::Cancel{"ann", {}}})},
       {"timing_out", after(running_job(), {fact::TimeLimit{}})},
+      {"timing_out_hung", after(running_job(), {fact::Stalled{"no life"}})},
       {"finishing", finishing_job(0)},
       {"finishing_failed", finishing_job(3)},
+      {"finishing_examining", examining_job(0)},
+      {"finishing_validating", validating_job()},
       {"finishing_publishing", publishing_job()},
       {"completed", after(finishing_job(0), {ended(false)})},
       {"failed", after(finishing_job(3), {ended(false)})},
@@ -135,6 +157,14 @@ std::vector<NamedFact> all_facts() {
       {"Launched", fact::Launched{"cgroup", "c2", "/stage2", "/log2", "cgroup"}},
       {"LaunchFailed", fact::LaunchFailed{LaunchStep::keeper, 11}},
       {"Withdraw", fact::Withdraw{}},
+      {"Stalled", fact::Stalled{"no life"}},
+      {"FoundError", found(Severity::error)},
+      {"FoundWarning", found(Severity::warning)},
+      {"Noted", fact::Noted{"progress", "half"}},
+      {"Examined", fact::Examined{Declared::nothing, "", true}},
+      {"ExaminedFailure", fact::Examined{Declared::failure, "no data", true}},
+      {"ValidatedWell", fact::Validated{ResultsVerdict::valid, "", true}},
+      {"ValidatedBadly", fact::Validated{ResultsVerdict::invalid, "too few rows", true}},
       {"Started", started()},
       {"Exited", exited(0)},
       {"Exited", exited(3)},

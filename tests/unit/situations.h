@@ -16,7 +16,8 @@ namespace reeve::test {
 [[nodiscard]] Fact started();
 [[nodiscard]] Fact exited(int code);
 [[nodiscard]] Fact stopped_by_us();
-[[nodiscard]] Fact ended(bool has_results);
+[[nodiscard]] Fact ended(bool has_results);  // without a log
+[[nodiscard]] Fact found(Severity severity);
 
 // A job with a time limit of one minute and a grace of two seconds, freshly submitted.
 [[nodiscard]] Job queued_job();
@@ -25,6 +26,9 @@ namespace reeve::test {
 [[nodiscard]] Job running_job();
 [[nodiscard]] Job finishing_job(int code);
 [[nodiscard]] Job publishing_job();
+// Its log is being read, or its results are checked.
+[[nodiscard]] Job examining_job(int code);
+[[nodiscard]] Job validating_job();
 
 struct Situation {
   std::string name;

@@ -83,6 +83,7 @@ std::vector<std::string> job_environment(const StartOrder& order, const LaunchCo
     ours["CUDA_VISIBLE_DEVICES"] = join_numbers(order.placement.gpus);
   if (!order.checkpoint.empty()) ours["REEVE_CHECKPOINT_DIR"] = order.checkpoint;
   limit_workers(order.spec, context, ours);
+  for (const auto& [name, value] : order.variables) ours[name] = value;
   for (const auto& [name, value] : order.spec.environment) ours[name] = value;
 
   std::vector<std::string> environment;
