@@ -57,6 +57,29 @@ inline constexpr std::int64_t log_bytes_min = 64 << 10;
 inline constexpr Duration grace_default{2000};
 // Without any sign of life; longer than a slow import or a large read, shorter than a night.
 inline constexpr Duration stall_default{600'000};
+// Of a log's end, looked through at once for progress; and counters that stand in each other.
+inline constexpr std::size_t progress_output_bytes_max = 64 << 10;
+inline constexpr std::size_t progress_levels_max = 4;
+// Points of progress kept for a rate; neighbours are merged when there are more.
+inline constexpr std::size_t eta_points_max = 64;
+// CPU time as a sign of life: so many percent of one core over this time. A deadlocked program with
+// threads that poll uses up to one.
+inline constexpr int life_cpu_percent = 1;
+inline constexpr Duration life_cpu_window{60'000};
+// What a job may ask for with WATCHDOG_USEC: a shorter time would be missed by chance.
+inline constexpr Duration watchdog_min{1000};
+// A message of a job to its NOTIFY_SOCKET; systemd takes as much. A text in it: one line of a screen
+// or two.
+inline constexpr std::size_t notify_bytes_max = 4096;
+inline constexpr std::size_t notify_text_bytes_max = 200;
+inline constexpr std::size_t result_name_bytes_max = 100;
+// A job's statement of its outcome, and what is taken from it.
+inline constexpr std::size_t status_file_bytes_max = 64 << 10;
+inline constexpr std::size_t metrics_max = 200;
+inline constexpr std::size_t status_notes_max = 10;
+// Points of a job's series of use: two seconds each for the first hour, then they are merged.
+inline constexpr std::size_t series_points_max = 1800;
+inline constexpr Duration series_period_first{2000};
 inline constexpr Duration validation_time_default{600'000};
 // How long what the kernel told of the machine's pressure counts, and when it is asked again while
 // it holds jobs back. Its shortest average is over ten seconds.
