@@ -1,5 +1,7 @@
 #include "api/job_view.h"
 
+#include <array>
+
 #include "base/json.h"
 
 namespace reeve {
@@ -24,6 +26,20 @@ void add_exit(const Job& job, json::object& out) {
   out["exit_code"] = exited ? json::value(exit->code) : json::value(nullptr);
   out["signal"] = signalled ? json::value(signal_name(exit->code)) : json::value(nullptr);
   out["core_dumped"] = signalled && exit->core_dumped;
+}
+
+void add_preemption(const Job& job, json::object& out) {
+  static constexpr std::array<const char*, 3> whens{"pause", "requeue", "never"};
+  static constexpr std::array<const char*, 4> whos{"", "user", "scheduler", "scheduler_and_user"};
+  const Attempt& attempt = job.attempt;
+  const bool is_paused = job.state == JobState::running || job.state == JobState::paused;
+  out["paused_by"] = is_paused ? word_or_null(whos.at(static_cast<std::size_t>(attempt.paused_by)))
+                               : json::value(nullptr);
+  out["preempt"] = job.spec.preempt;
+  out["when_preempted"] = whens.at(static_cast<std::size_t>(job.spec.when_preempted));
+  out["preemptions"] = job.preemptions;
+  out["preempted_for"] = attempt.preempted_for.value != 0 ? json::value(attempt.preempted_for.value)
+                                                          : json::value(nullptr);
 }
 
 }  // namespace
@@ -83,7 +99,8 @@ json::object job_to_json(const Job& job) {
   out["memory_limit_by"] = text_or_null(attempt.placement.memory_by);
   out["memory_peak_bytes"] = attempt.usage.memory_peak;
   out["oom_kills"] = attempt.usage.oom_kills;
-  out["pausing"] = attempt.pause_wanted && job.state == JobState::running;
+  out["pausing"] = attempt.paused_by != PausedBy::nobody && job.state == JobState::running;
+  add_preemption(job, out);
   out["time_limit_ms"] = encode_json(job.spec.time_limit);
   out["retries"] = job.spec.retry.retries;
   out["idempotency_key"] = text_or_null(job.spec.idempotency_key);

@@ -43,7 +43,9 @@ class Transition {
       return refuse(fmt::format("it has already ended: {}", to_word(job().state)));
     if (job().state == JobState::finishing) {
       // Its own result stands, but no further attempt follows.
-      attempt().cancel_too_late |= attempt().stop == StopCause::none;
+      const bool was_stopped = attempt().exit && attempt().exit->stopped;
+      attempt().cancel_too_late |= attempt().stop == StopCause::none ||
+                                   (attempt().stop == StopCause::preempt && !was_stopped);
       ask_to_cancel(cancel.actor);
       return done();
     }
@@ -60,22 +62,67 @@ class Transition {
   }
 
   Outcome operator()(const fact::Pause& pause) {
-    if (attempt().pause_wanted && is_active(job().state)) return refuse("it is paused already");
+    const PausedBy by = is_active(job().state) ? attempt().paused_by : PausedBy::nobody;
+    if (by == PausedBy::scheduler) {
+      attempt().paused_by = PausedBy::scheduler_and_user;
+      note("pausing", pause.actor, "it does not go on before it is resumed");
+      return done();
+    }
+    if (by != PausedBy::nobody) return refuse("it is paused already");
     if (job().state == JobState::queued)
       return refuse("it has not started; `reeve hold` keeps it from starting");
     if (job().state != JobState::running) return refuse("only a running job can be paused");
-    attempt().pause_wanted = true;
+    attempt().paused_by = PausedBy::user;
     note("pausing", pause.actor, "");
     step_.effects.emplace_back(effect::Freeze{true});
     return done();
   }
 
   Outcome operator()(const fact::Resume& resume) {
-    const bool is_pausing = job().state == JobState::running && attempt().pause_wanted;
+    const PausedBy by = attempt().paused_by;
+    const bool is_pausing = job().state == JobState::running && by != PausedBy::nobody;
     if (job().state != JobState::paused && !is_pausing) return refuse("it is not paused");
-    attempt().pause_wanted = false;
-    note("resuming", resume.actor, "");
-    step_.effects.emplace_back(effect::Freeze{false});
+    if (by == PausedBy::scheduler) return refuse(goes_on_words());
+    if (by == PausedBy::scheduler_and_user) {
+      attempt().paused_by = PausedBy::scheduler;
+      note("resuming", resume.actor, "it goes on when its CPUs are free");
+      return done();
+    }
+    let_go_on(resume.actor, "");
+    return done();
+  }
+
+  Outcome operator()(const fact::Preempt& preempt) {
+    const bool runs = job().state == JobState::running && attempt().paused_by == PausedBy::nobody;
+    const bool stands_still =
+        job().state == JobState::paused && attempt().paused_by == PausedBy::user;
+    const std::string for_whom = fmt::format("for job {}, which has priority {}",
+                                             preempt.for_job.value, to_word(preempt.for_priority));
+    if (job().spec.when_preempted == WhenPreempted::pause && (runs || stands_still)) {
+      attempt().paused_by = runs ? PausedBy::scheduler : PausedBy::scheduler_and_user;
+      count_preemption();
+      note("preempted", "scheduler", "paused " + for_whom);
+      if (runs) step_.effects.emplace_back(effect::Freeze{true});
+    } else if (job().spec.when_preempted == WhenPreempted::requeue && runs) {
+      attempt().stop = StopCause::preempt;
+      attempt().stop_grace = job().spec.grace;
+      move_to(JobState::cancelling, "scheduler", "to be queued again, " + for_whom);
+      step_.effects.emplace_back(effect::Stop{attempt().stop_grace});
+    } else {
+      return refuse("it can't be pushed aside");
+    }
+    attempt().preempted_for = preempt.for_job;
+    return done();
+  }
+
+  Outcome operator()(const fact::GoOn& go_on) {
+    if (job().state != JobState::paused || attempt().paused_by != PausedBy::scheduler)
+      return refuse("it does not wait to go on");
+    if (attempt().placement.cpus != go_on.cpus) {
+      attempt().placement.cpus = go_on.cpus;
+      step_.effects.emplace_back(effect::Bind{});
+    }
+    let_go_on("scheduler", "its CPUs are free");
     return done();
   }
 
@@ -117,10 +164,12 @@ class Transition {
       allowed.retry = edit.spec.retry;
       allowed.group = edit.spec.group;
       allowed.tags = edit.spec.tags;
+      allowed.preempt = edit.spec.preempt;
+      allowed.when_preempted = edit.spec.when_preempted;
       if (allowed != edit.spec)
         return refuse(
-            "it is running: only its time limit, grace, retries, priority, group and tags can be "
-            "changed");
+            "it is running: only its time limit, grace, retries, priority, preemption, group and "
+            "tags can be changed");
     }
     if (edit.spec.demand.memory != job().spec.demand.memory) job().grown_memory = 0;
     job().spec = edit.spec;
@@ -346,6 +395,25 @@ class Transition {
     move_to(JobState::queued, std::move(actor), std::move(detail));
   }
 
+  void let_go_on(std::string actor, std::string detail) {
+    attempt().paused_by = PausedBy::nobody;
+    attempt().went_on = now_.time;
+    note("resuming", std::move(actor), std::move(detail));
+    step_.effects.emplace_back(effect::Freeze{false});
+  }
+
+  void count_preemption() {
+    ++job().preemptions;
+    job().preempted_at = now_.time;
+  }
+
+  std::string goes_on_words() {
+    return fmt::format(
+        "it was paused for job {}, and goes on by itself when {} CPUs are free and its turn has "
+        "come (see `reeve why {}`); a higher priority brings that nearer (`reeve edit --priority`)",
+        attempt().preempted_for.value, job().spec.demand.cpus, job().id.value);
+  }
+
   // The verdict on an attempt of which nothing lives any more.
   void conclude(bool has_results) {
     const ExitStatus& exit = *attempt().exit;
@@ -354,6 +422,8 @@ class Transition {
       close(JobState::failed, Reason::launch_error, "keeper", words);
     } else if (exit.stopped && attempt().stop == StopCause::cancel) {
       close(JobState::cancelled, Reason::cancelled_by_user, "keeper", "");
+    } else if (exit.stopped && attempt().stop == StopCause::preempt) {
+      close_and_queue("keeper");
     } else if (exit.stopped && was_over_limit()) {
       close(JobState::timeout, Reason::wall_limit, "keeper",
             "it ran longer than its time limit of " + to_text(*job().spec.time_limit));
@@ -412,6 +482,10 @@ class Transition {
       case StopCause::wall_limit:
         attempt().stop = StopCause::wall_limit_and_cancel;
         break;
+      case StopCause::preempt:
+        attempt().stop = StopCause::cancel;
+        note("cancel_asked", actor, "it was being stopped to be queued again");
+        return;
       default:
         break;
     }
@@ -433,8 +507,22 @@ class Transition {
   void close_stopped_before_start() {
     if (attempt().stop == StopCause::cancel)
       close(JobState::cancelled, Reason::cancelled_by_user, "scheduler", "");
+    else if (attempt().stop == StopCause::preempt)
+      close_and_queue("scheduler");
     else
       close(JobState::timeout, Reason::wall_limit, "scheduler", "");
+  }
+
+  // Back to its old place in the queue. The retry policy takes no notice of this attempt.
+  void close_and_queue(std::string actor) {
+    close(JobState::cancelled, Reason::preempted, std::move(actor),
+          fmt::format("stopped for job {}", attempt().preempted_for.value));
+    count_preemption();
+    ++job().retries_from;
+    job().reason = Reason::none;
+    job().error.clear();
+    job().ended_at = {};
+    move_to(JobState::queued, "scheduler", fmt::format("attempt {}", attempt().number + 1));
   }
 
   // A waiting job that was cancelled. Its start may be committed, but no keeper of it exists: the

@@ -62,5 +62,8 @@ inline constexpr Duration validation_time_default{600'000};
 // it holds jobs back. Its shortest average is over ten seconds.
 inline constexpr Duration pressure_look_wait{1000};
 inline constexpr Duration ageing_step{60 * 60 * 1000};
+// How long a job that was pushed aside is left alone, from then and from when it goes on; doubled
+// with each further time, so that it ends however many others come.
+inline constexpr Duration undisturbed_first{60'000};
 
 }  // namespace reeve::limits

@@ -17,6 +17,8 @@ namespace reeve::test {
 [[nodiscard]] Fact exited(int code);
 [[nodiscard]] Fact stopped_by_us();
 [[nodiscard]] Fact ended(bool has_results);
+// For job 8, which has priority high.
+[[nodiscard]] Fact preempt();
 
 // A job with a time limit of one minute and a grace of two seconds, freshly submitted.
 [[nodiscard]] Job queued_job();
