@@ -1,5 +1,7 @@
 #include "api/job_view.h"
 
+#include <array>
+
 #include "base/json.h"
 #include "core/spec_json.h"
 
@@ -35,6 +37,20 @@ void add_evidence(const Job& job, json::object& out) {
       evidence.first_error ? finding_to_json(*evidence.first_error) : json::value(nullptr);
   out["validation"] = to_word(evidence.verdict);
   out["validation_words"] = text_or_null(evidence.verdict_words);
+}
+
+void add_preemption(const Job& job, json::object& out) {
+  static constexpr std::array<const char*, 3> whens{"pause", "requeue", "never"};
+  static constexpr std::array<const char*, 4> whos{"", "user", "scheduler", "scheduler_and_user"};
+  const Attempt& attempt = job.attempt;
+  const bool is_paused = job.state == JobState::running || job.state == JobState::paused;
+  out["paused_by"] = is_paused ? word_or_null(whos.at(static_cast<std::size_t>(attempt.paused_by)))
+                               : json::value(nullptr);
+  out["preempt"] = job.spec.preempt;
+  out["when_preempted"] = whens.at(static_cast<std::size_t>(job.spec.when_preempted));
+  out["preemptions"] = job.preemptions;
+  out["preempted_for"] = attempt.preempted_for.value != 0 ? json::value(attempt.preempted_for.value)
+                                                          : json::value(nullptr);
 }
 
 }  // namespace
@@ -95,7 +111,8 @@ json::object job_to_json(const Job& job) {
   out["memory_peak_bytes"] = attempt.usage.memory_peak;
   out["oom_kills"] = attempt.usage.oom_kills;
   add_evidence(job, out);
-  out["pausing"] = attempt.pause_wanted && job.state == JobState::running;
+  out["pausing"] = attempt.paused_by != PausedBy::nobody && job.state == JobState::running;
+  add_preemption(job, out);
   out["stall_ms"] = encode_json(job.spec.stall);
   out["time_limit_ms"] = encode_json(job.spec.time_limit);
   out["retries"] = job.spec.retry.retries;

@@ -112,6 +112,18 @@ Result<void> set_on_stall(JobSpec& spec, const std::string& value) {
   return {};
 }
 
+Result<void> set_when_preempted(JobSpec& spec, const std::string& value) {
+  if (value == "pause")
+    spec.when_preempted = WhenPreempted::pause;
+  else if (value == "requeue")
+    spec.when_preempted = WhenPreempted::requeue;
+  else if (value == "never")
+    spec.when_preempted = WhenPreempted::never;
+  else
+    return expected("pause, requeue or never", value);
+  return {};
+}
+
 Result<void> set_on_invalid(JobSpec& spec, const std::string& value) {
   if (value != "fail" && value != "warn") return expected("fail or warn", value);
   spec.validation.on_invalid = value == "fail" ? OnInvalid::fail : OnInvalid::warn;
@@ -259,6 +271,11 @@ const std::vector<SubmitOption>& submit_options() {
       {"-J,--name", "NAME", "name of the job and of its results (default: the program's)", false,
        text(&JobSpec::name)},
       {"-p,--priority", "PRIORITY", "low, normal, high or critical", false, set_priority},
+      {"--preempt", "", "it may push jobs of lower priorities aside, so that it starts at once",
+       false, turn_on([](JobSpec& s) { s.preempt = true; })},
+      {"--when-preempted", "WHAT",
+       "what may be done to it then: pause (default), requeue (stop, and start anew) or never",
+       false, set_when_preempted},
       {"-c,--cpus", "N", "CPUs that it needs, and runs on (default: counted as 1, runs on all)",
        false, count([](JobSpec& s, std::int32_t n) {
          s.demand.cpus = n;

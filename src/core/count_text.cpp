@@ -96,8 +96,8 @@ std::optional<BarText> bracketed_bar(std::string_view text, std::size_t at) {
     char close;
     std::string_view drawn;
   };
-  constexpr std::array<Kind, 3> kinds{Kind{'[', ']', "=#>-. *o"}, {'|', '|', "=#>-. *o"},
-                                      {'<', '>', "=-"}};
+  constexpr std::array<Kind, 3> kinds{
+      Kind{'[', ']', "=#>-. *o"}, {'|', '|', "=#>-. *o"}, {'<', '>', "=-"}};
   for (const Kind& kind : kinds) {
     if (text[at] != kind.open) continue;
     const std::size_t end = text.find_first_not_of(kind.drawn, at + 1);

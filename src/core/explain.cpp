@@ -16,7 +16,25 @@ Duration ran_for(const Job& job, const Now& now) {
   const Attempt& attempt = job.attempt;
   if (attempt.started.ms == 0) return Duration(0);
   const Time end = attempt.exit || attempt.ended.ms != 0 ? attempt.ended : now.time;
-  return end - attempt.started - attempt.paused_for;
+  const Duration paused = attempt.paused_since.ms != 0 ? end - attempt.paused_since : Duration(0);
+  return end - attempt.started - attempt.paused_for - paused;
+}
+
+std::string pause_words(const Job& job) {
+  switch (job.attempt.paused_by) {
+    case PausedBy::nobody:
+      return ", and goes on in a moment";
+    case PausedBy::user:
+      return fmt::format("; `reeve resume {}` lets it go on", job.id.value);
+    case PausedBy::scheduler:
+      return fmt::format("; it goes on by itself when {} CPUs are free and its turn has come",
+                         job.spec.demand.cpus);
+    case PausedBy::scheduler_and_user:
+      return fmt::format(
+          ", also by a user; after `reeve resume {}` it goes on when {} CPUs are free",
+          job.id.value, job.spec.demand.cpus);
+  }
+  return "";
 }
 
 void add_memory(const Job& job, Lines& lines) {
@@ -106,12 +124,13 @@ Lines explain_job(const Job& job, const Now& now) {
   if (!job.error.empty() && is_terminal(job.state)) lines.push_back(job.error);
   switch (job.state) {
     case JobState::running:
-      lines.push_back(fmt::format("it runs since {}{}", to_text(ran_for(job, now)),
-                                  attempt.pause_wanted ? ", and is being paused" : ""));
+      lines.push_back(
+          fmt::format("it runs since {}{}", to_text(ran_for(job, now)),
+                      attempt.paused_by != PausedBy::nobody ? ", and is being paused" : ""));
       break;
     case JobState::paused:
-      lines.push_back(fmt::format("it is paused since {}; `reeve resume {}` lets it go on",
-                                  to_text(now.time - attempt.paused_since), job.id.value));
+      lines.push_back(fmt::format("it is paused since {}{}",
+                                  to_text(now.time - attempt.paused_since), pause_words(job)));
       break;
     case JobState::cancelling:
     case JobState::timing_out:
@@ -141,6 +160,21 @@ Lines explain_job(const Job& job, const Now& now) {
     lines.push_back(
         fmt::format("{} of its processes were left behind and ended", attempt.leftovers));
   return lines;
+}
+
+std::optional<std::string> explain_preemption(const Job& job, const std::optional<Job>& other) {
+  const Attempt& attempt = job.attempt;
+  const bool is_stopped = attempt.stop == StopCause::preempt && is_active(job.state);
+  const bool is_requeued = job.state == JobState::queued && attempt.reason == Reason::preempted;
+  const bool is_paused = attempt.paused_by >= PausedBy::scheduler &&
+                         (job.state == JobState::running || job.state == JobState::paused);
+  if (!is_stopped && !is_requeued && !is_paused) return std::nullopt;
+  const std::string what = fmt::format("the scheduler has {} for job {}",
+                                       is_paused ? "paused it" : "stopped it, to be queued again,",
+                                       attempt.preempted_for.value);
+  if (!other) return what + ", which is gone";
+  return fmt::format("{}, which has priority {} and is {}", what, to_word(other->spec.priority),
+                     to_word(other->state));
 }
 
 }  // namespace reeve

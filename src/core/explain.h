@@ -2,6 +2,7 @@
 // Why a job is as it is, in sentences for people. What waits in the queue is explained by those who
 // know it: core/resources.h and core/plan.h.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,5 +16,9 @@ namespace reeve {
 
 // One that has started or ended: what happened, which limits it met, what could be done.
 [[nodiscard]] std::vector<std::string> explain_job(const Job& job, const Now& now);
+
+// Whom it was pushed aside for, when it is; `other` is that job as it is now, if it is remembered.
+[[nodiscard]] std::optional<std::string> explain_preemption(const Job& job,
+                                                            const std::optional<Job>& other);
 
 }  // namespace reeve

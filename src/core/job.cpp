@@ -204,6 +204,20 @@ std::optional<std::string> find_fault(const JobSpec& spec) {
   return std::nullopt;
 }
 
+bool may_change_while_active(const JobSpec& now, const JobSpec& wanted) {
+  JobSpec allowed = now;
+  allowed.priority = wanted.priority;
+  allowed.time_limit = wanted.time_limit;
+  allowed.grace = wanted.grace;
+  allowed.retry = wanted.retry;
+  allowed.group = wanted.group;
+  allowed.tags = wanted.tags;
+  allowed.preempt = wanted.preempt;
+  allowed.when_preempted = wanted.when_preempted;
+  allowed.notify = wanted.notify;
+  return allowed == wanted;
+}
+
 std::string default_name(const std::vector<std::string>& command) {
   std::string name = command.empty() ? "" : command.front();
   name = valid_utf8(name.substr(name.find_last_of('/') + 1));

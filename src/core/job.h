@@ -31,6 +31,8 @@ enum class Staging : std::uint8_t { keep, discard };
 enum class ContainmentWish : std::uint8_t { any, strict };
 // What follows when a job shows no life.
 enum class OnStall : std::uint8_t { kill, warn, retry };
+// What may be done to a job so that one of a higher priority can start.
+enum class WhenPreempted : std::uint8_t { pause, requeue, never };
 
 struct RetryPolicy {
   std::int32_t retries = 0;  // attempts after the first
@@ -75,6 +77,8 @@ struct JobSpec {
   std::string pipeline;                       // that it was made from; empty: none
   std::map<std::string, std::string> params;  // of the pipeline, as texts
   std::vector<std::string> notify;            // names of the targets that are told of its end
+  bool preempt = false;                       // it may push jobs of lower priorities aside
+  WhenPreempted when_preempted = WhenPreempted::pause;
   bool operator==(const JobSpec&) const = default;
 };
 
@@ -133,7 +137,13 @@ struct Placement {
   std::string memory_by;  // what enforces the limit: "cgroup" or "samples"; empty without one
 };
 
-enum class StopCause : std::uint8_t { none, cancel, wall_limit, hung };
+enum class StopCause : std::uint8_t {
+  none,
+  cancel,
+  wall_limit,
+  hung,
+  preempt,  // it is queued again
+};
 
 // What is still to be done for an attempt of which nothing lives any more, in this order. Each can
 // be repeated after a crash.
@@ -160,6 +170,10 @@ struct Evidence {
   bool operator==(const Evidence&) const = default;
 };
 
+// Who wants its processes frozen. What the scheduler has paused it lets go on; a user's pause only
+// a user ends.
+enum class PausedBy : std::uint8_t { nobody, user, scheduler, scheduler_and_user };
+
 struct Attempt {
   std::int32_t number = 0;  // 0 before the first
   std::int64_t start = 0;   // internal; see AttemptKey
@@ -176,9 +190,11 @@ struct Attempt {
   StopCause stop = StopCause::none;
   bool unwanted = false;  // a user cancelled it, before or after another cause stopped it
   Duration stop_grace{0};
-  bool pause_wanted = false;  // by a user; `paused` only when all processes are frozen
+  PausedBy paused_by = PausedBy::nobody;  // `paused` only when all processes are frozen
   Time paused_since;
   Duration paused_for{0};  // without the present pause
+  Time went_on;            // when it was last let go on; 0: never
+  JobId preempted_for;     // who it was last pushed aside for; 0: nobody
   std::optional<ExitStatus> exit;
   Usage usage;
   LogSummary log_summary;
@@ -201,25 +217,38 @@ struct Job {
   JobSpec spec;
   std::int64_t context = 0;  // row of the submitter's environment and limits
   JobState state = JobState::queued;
-  Time queued_at;                  // ageing counts from here
+  Time queued_at;                  // its place among those of one priority
   std::optional<Time> release_at;  // held until then (retry); without: until a user releases it
   UtcTime submitted_at;
   UtcTime ended_at;  // of the job: also set when it was cancelled before any attempt
   Reason reason = Reason::none;
   std::string error;
-  std::int32_t retries_from = 0;  // attempts before the last retry by hand: the policy starts anew
+  std::int32_t retries_from = 0;  // attempts that the retry policy does not count
   std::int64_t grown_memory = 0;  // what a retry asks for after it ran out of memory; 0: as before
+  std::int32_t preemptions = 0;   // how often it was pushed aside
+  Time preempted_at;              // the last time
   Attempt attempt;                // the current or the last one
 
   // Whether its attempts share a directory: there may be more than one.
   [[nodiscard]] bool keeps_checkpoints() const {
-    return spec.checkpoint || spec.retry.retries > 0 || spec.retry.on_lost || attempt.number > 1;
+    return spec.checkpoint || spec.retry.retries > 0 || spec.retry.on_lost ||
+           spec.when_preempted == WhenPreempted::requeue || attempt.number > 1;
   }
   // What the next attempt needs.
   [[nodiscard]] Demand demand() const {
     Demand demand = spec.demand;
     if (grown_memory > 0) demand.memory = grown_memory;
     return demand;
+  }
+
+  // Frozen by the scheduler: it has given its CPUs away, and keeps everything else.
+  [[nodiscard]] bool is_suspended() const {
+    return state == JobState::paused && attempt.paused_by >= PausedBy::scheduler;
+  }
+  // It waits for its turn: to start, or to go on.
+  [[nodiscard]] bool is_in_queue() const {
+    return state == JobState::queued ||
+           (state == JobState::paused && attempt.paused_by == PausedBy::scheduler);
   }
 
   [[nodiscard]] AttemptKey key() const { return {id, attempt.number, attempt.start}; }
@@ -234,6 +263,8 @@ struct Job {
 
 // Why a specification can't be accepted, in words; nothing when it can.
 [[nodiscard]] std::optional<std::string> find_fault(const JobSpec& spec);
+// Whether the two differ only in what may be changed of a job that is active.
+[[nodiscard]] bool may_change_while_active(const JobSpec& now, const JobSpec& wanted);
 // A name made from the command when the user gave none.
 [[nodiscard]] std::string default_name(const std::vector<std::string>& command);
 

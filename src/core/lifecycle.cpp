@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "core/retry.h"
 #include "core/run_directory.h"
+#include "core/verdict.h"
 
 namespace reeve {
 namespace {
@@ -45,7 +46,9 @@ class Transition {
       return refuse(fmt::format("it has already ended: {}", to_word(job().state)));
     if (job().state == JobState::finishing) {
       // Its own result stands, but no further attempt follows.
-      attempt().cancel_too_late |= attempt().stop == StopCause::none;
+      const bool was_stopped = attempt().exit && attempt().exit->stopped;
+      attempt().cancel_too_late |= attempt().stop == StopCause::none ||
+                                   (attempt().stop == StopCause::preempt && !was_stopped);
       ask_to_cancel(cancel.actor);
       return done();
     }
@@ -62,22 +65,67 @@ class Transition {
   }
 
   Outcome operator()(const fact::Pause& pause) {
-    if (attempt().pause_wanted && is_active(job().state)) return refuse("it is paused already");
+    const PausedBy by = is_active(job().state) ? attempt().paused_by : PausedBy::nobody;
+    if (by == PausedBy::scheduler) {
+      attempt().paused_by = PausedBy::scheduler_and_user;
+      note("pausing", pause.actor, "it does not go on before it is resumed");
+      return done();
+    }
+    if (by != PausedBy::nobody) return refuse("it is paused already");
     if (job().state == JobState::queued)
       return refuse("it has not started; `reeve hold` keeps it from starting");
     if (job().state != JobState::running) return refuse("only a running job can be paused");
-    attempt().pause_wanted = true;
+    attempt().paused_by = PausedBy::user;
     note("pausing", pause.actor, "");
     step_.effects.emplace_back(effect::Freeze{true});
     return done();
   }
 
   Outcome operator()(const fact::Resume& resume) {
-    const bool is_pausing = job().state == JobState::running && attempt().pause_wanted;
+    const PausedBy by = attempt().paused_by;
+    const bool is_pausing = job().state == JobState::running && by != PausedBy::nobody;
     if (job().state != JobState::paused && !is_pausing) return refuse("it is not paused");
-    attempt().pause_wanted = false;
-    note("resuming", resume.actor, "");
-    step_.effects.emplace_back(effect::Freeze{false});
+    if (by == PausedBy::scheduler) return refuse(goes_on_words());
+    if (by == PausedBy::scheduler_and_user) {
+      attempt().paused_by = PausedBy::scheduler;
+      note("resuming", resume.actor, "it goes on when its CPUs are free");
+      return done();
+    }
+    let_go_on(resume.actor, "");
+    return done();
+  }
+
+  Outcome operator()(const fact::Preempt& preempt) {
+    const bool runs = job().state == JobState::running && attempt().paused_by == PausedBy::nobody;
+    const bool stands_still =
+        job().state == JobState::paused && attempt().paused_by == PausedBy::user;
+    const std::string for_whom = fmt::format("for job {}, which has priority {}",
+                                             preempt.for_job.value, to_word(preempt.for_priority));
+    if (job().spec.when_preempted == WhenPreempted::pause && (runs || stands_still)) {
+      attempt().paused_by = runs ? PausedBy::scheduler : PausedBy::scheduler_and_user;
+      count_preemption();
+      note("preempted", "scheduler", "paused " + for_whom);
+      if (runs) step_.effects.emplace_back(effect::Freeze{true});
+    } else if (job().spec.when_preempted == WhenPreempted::requeue && runs) {
+      attempt().stop = StopCause::preempt;
+      attempt().stop_grace = job().spec.grace;
+      move_to(JobState::cancelling, "scheduler", "to be queued again, " + for_whom);
+      step_.effects.emplace_back(effect::Stop{attempt().stop_grace});
+    } else {
+      return refuse("it can't be pushed aside");
+    }
+    attempt().preempted_for = preempt.for_job;
+    return done();
+  }
+
+  Outcome operator()(const fact::GoOn& go_on) {
+    if (job().state != JobState::paused || attempt().paused_by != PausedBy::scheduler)
+      return refuse("it does not wait to go on");
+    if (attempt().placement.cpus != go_on.cpus) {
+      attempt().placement.cpus = go_on.cpus;
+      step_.effects.emplace_back(effect::Bind{});
+    }
+    let_go_on("scheduler", "its CPUs are free");
     return done();
   }
 
@@ -111,19 +159,10 @@ class Transition {
 
   Outcome operator()(const fact::Edit& edit) {
     if (is_terminal(job().state)) return refuse("it has ended");
-    if (is_active(job().state)) {
-      JobSpec allowed = job().spec;
-      allowed.priority = edit.spec.priority;
-      allowed.time_limit = edit.spec.time_limit;
-      allowed.grace = edit.spec.grace;
-      allowed.retry = edit.spec.retry;
-      allowed.group = edit.spec.group;
-      allowed.tags = edit.spec.tags;
-      if (allowed != edit.spec)
-        return refuse(
-            "it is running: only its time limit, grace, retries, priority, group and tags can be "
-            "changed");
-    }
+    if (is_active(job().state) && !may_change_while_active(job().spec, edit.spec))
+      return refuse(
+          "it is running: only its time limit, grace, retries, priority, preemption, group, tags "
+          "and whom to notify can be changed");
     if (edit.spec.demand.memory != job().spec.demand.memory) job().grown_memory = 0;
     job().spec = edit.spec;
     if (job().state == JobState::queued) attempt().intent = false;  // made for the old demand
@@ -237,7 +276,7 @@ class Transition {
     if (ended.is_silent)
       conclude(ended.has_results);
     else
-      go_on_with(EndStep::examine);
+      go_on_with(EndStep::examine, effect::Examine{});
     return done();
   }
 
@@ -330,11 +369,7 @@ class Transition {
     if (!is_publishing()) return refuse("it is not being published");
     attempt().results_dir = failure.directory;
     close(JobState::failed, Reason::publish_error, "publisher",
-          failure.directory.empty()
-              ? "it succeeded, but its results could not be put into place: " + failure.error +
-                    "; they are kept in " + attempt().staging
-              : "it succeeded and its results are in " + failure.directory +
-                    ", but the disk did not confirm that they are safe: " + failure.error);
+          publish_failure_words(attempt(), failure.error));
     return done();
   }
 
@@ -354,7 +389,7 @@ class Transition {
     if (attempt().exit && (gone.finding == Finding::swept || !is_success())) {
       // The exit was recorded before the keeper vanished, so the result is known.
       if (job().state != JobState::finishing) move_to(JobState::finishing, "recovery");
-      if (attempt().end_step == EndStep::none) go_on_with(EndStep::examine);
+      if (attempt().end_step == EndStep::none) go_on_with(EndStep::examine, effect::Examine{});
       return done();
     }
     if (is_known) {
@@ -384,14 +419,9 @@ class Transition {
   }
   bool is_publishing() { return attempt().end_step == EndStep::publish; }
 
-  void go_on_with(EndStep step) {
+  void go_on_with(EndStep step, Effect effect) {
     attempt().end_step = step;
-    if (step == EndStep::examine)
-      step_.effects.emplace_back(effect::Examine{});
-    else if (step == EndStep::validate)
-      step_.effects.emplace_back(effect::Validate{});
-    else
-      step_.effects.emplace_back(effect::Publish{});
+    step_.effects.push_back(effect);
   }
 
   void note(std::string kind, std::string actor, std::string detail) {
@@ -415,42 +445,36 @@ class Transition {
     move_to(JobState::queued, std::move(actor), std::move(detail));
   }
 
-  // The verdict on an attempt of which nothing lives any more.
-  void conclude(bool has_results) {
-    const ExitStatus& exit = *attempt().exit;
-    const std::string words = describe(exit, job().spec);
-    if (exit.kind == ExitKind::launch_error) {
-      close(JobState::failed, Reason::launch_error, "keeper", words);
-    } else if (exit.stopped && attempt().stop == StopCause::cancel) {
-      close(JobState::cancelled, Reason::cancelled_by_user, "keeper", "");
-    } else if (exit.stopped && attempt().stop == StopCause::wall_limit) {
-      close(JobState::timeout, Reason::wall_limit, "keeper",
-            "it ran longer than its time limit of " + to_text(*job().spec.time_limit));
-    } else if (exit.stopped && attempt().stop == StopCause::hung) {
-      close(JobState::timeout, Reason::hung, "keeper", attempt().error);
-    } else if (!is_success() && ran_out_of_memory()) {
-      if (attempt().placement.memory_limit > 0)
-        job().grown_memory = attempt().placement.memory_limit / 2 * 3;
-      close(JobState::failed, Reason::out_of_memory, "keeper", out_of_memory_words());
-    } else if (exit.kind == ExitKind::signalled || exit.code != 0) {
-      close(JobState::failed, exit.kind == ExitKind::signalled ? Reason::signal : Reason::exit_code,
-            "keeper", with_first_error(words + suspicion()));
-    } else {
-      conclude_success(has_results);
-    }
+  void let_go_on(std::string actor, std::string detail) {
+    attempt().paused_by = PausedBy::nobody;
+    attempt().went_on = now_.time;
+    note("resuming", std::move(actor), std::move(detail));
+    step_.effects.emplace_back(effect::Freeze{false});
   }
 
-  // Exit code 0 alone makes no success. What the job says of itself counts more than its log.
-  void conclude_success(bool has_results) {
-    const Evidence& evidence = attempt().evidence;
-    const std::string& reason = evidence.declared_reason;
-    if (evidence.declared == Declared::failure)
-      close(JobState::failed, Reason::declared, "job", reason.empty() ? "it said so" : reason);
-    else if (evidence.declared == Declared::nothing && evidence.first_error &&
-             job().spec.log.on_error == OnLogError::fail)
-      close(JobState::failed, Reason::log_error, "watch", with_first_error("exit code 0"));
+  void count_preemption() {
+    ++job().preemptions;
+    job().preempted_at = now_.time;
+  }
+
+  std::string goes_on_words() {
+    return fmt::format(
+        "it was paused for job {}, and goes on by itself when {} CPUs are free and its turn has "
+        "come (see `reeve why {}`); a higher priority brings that nearer (`reeve edit --priority`)",
+        attempt().preempted_for.value, job().spec.demand.cpus, job().id.value);
+  }
+
+  // Nothing of it lives any more, and its log was read.
+  void conclude(bool has_results) {
+    if (attempt().exit->stopped && attempt().stop == StopCause::preempt)
+      return close_and_queue("keeper");
+    const Verdict verdict = judge(job());
+    if (verdict.reason == Reason::out_of_memory && attempt().placement.memory_limit > 0)
+      job().grown_memory = attempt().placement.memory_limit / 2 * 3;
+    if (verdict.state != JobState::completed)
+      close(verdict.state, verdict.reason, std::string(verdict.by), verdict.words);
     else if (!job().spec.validation.checks.empty())
-      go_on_with(EndStep::validate);
+      go_on_with(EndStep::validate, effect::Validate{});
     else
       keep_results(has_results);
   }
@@ -462,48 +486,22 @@ class Transition {
       close(JobState::completed, Reason::none, "keeper", "");
   }
 
-  // The first error of the log says more than a number.
-  std::string with_first_error(const std::string& words) {
-    if (!attempt().evidence.declared_reason.empty())
-      return fmt::format("{} ({})", attempt().evidence.declared_reason, words);
-    if (!attempt().evidence.first_error) return words;
-    return fmt::format("{} ({})", attempt().evidence.first_error->message, words);
-  }
-
   // They may be torn: files that were written last may be empty.
   void lose_results() {
     close(JobState::lost, Reason::reboot, "recovery",
-          "it ended with exit code 0, but the machine went down before its results were safe; what "
-          "there is of them is in " +
+          "it ended with exit code 0, but the machine went down before its results were safe; "
+          "what there is of them is in " +
               attempt().staging);
-  }
-
-  bool ran_out_of_memory() { return attempt().usage.over_memory || attempt().usage.oom_kills > 0; }
-
-  std::string out_of_memory_words() {
-    const Usage& usage = attempt().usage;
-    const std::string limit = size_text(attempt().placement.memory_limit);
-    if (usage.over_memory)
-      return fmt::format("out of memory: it used {}, more than its limit of {}, and was ended",
-                         size_text(usage.max_rss_bytes), limit);
-    return fmt::format(
-        "out of memory: the kernel killed {} of its processes at its limit of {} ({})",
-        usage.oom_kills, limit, describe(*attempt().exit, job().spec));
-  }
-
-  // What may stand behind a SIGKILL that was not ours; nobody can know.
-  std::string suspicion() {
-    const std::int64_t kills = attempt().usage.machine_oom_kills;
-    if (kills <= 0) return "";
-    return fmt::format(
-        "; perhaps for want of memory: the kernel killed {} processes on this machine for that "
-        "while it ran",
-        kills);
   }
 
   // Keeps in mind that nobody wants it any more.
   void ask_to_cancel(const std::string& actor) {
     attempt().unwanted = true;
+    if (attempt().stop == StopCause::preempt) {
+      attempt().stop = StopCause::cancel;
+      note("cancel_asked", actor, "it was being stopped to be queued again");
+      return;
+    }
     if (attempt().stop != StopCause::none) {
       note("cancel_again", actor, "");
       return;
@@ -516,14 +514,28 @@ class Transition {
     ++attempt().publish_tries;
     attempt().publish_target = run_directory(job().spec.results_root, job().spec.name,
                                              attempt().started_at, attempt().publish_tries);
-    go_on_with(EndStep::publish);
+    go_on_with(EndStep::publish, effect::Publish{});
   }
 
   void close_stopped_before_start() {
     if (attempt().stop == StopCause::cancel)
       close(JobState::cancelled, Reason::cancelled_by_user, "scheduler", "");
+    else if (attempt().stop == StopCause::preempt)
+      close_and_queue("scheduler");
     else
       close(JobState::timeout, Reason::wall_limit, "scheduler", "");
+  }
+
+  // Back to its old place in the queue. The retry policy takes no notice of this attempt.
+  void close_and_queue(std::string actor) {
+    close(JobState::cancelled, Reason::preempted, std::move(actor),
+          fmt::format("stopped for job {}", attempt().preempted_for.value));
+    count_preemption();
+    ++job().retries_from;
+    job().reason = Reason::none;
+    job().error.clear();
+    job().ended_at = {};
+    move_to(JobState::queued, "scheduler", fmt::format("attempt {}", attempt().number + 1));
   }
 
   // A waiting job that was cancelled. Its start may be committed, but no keeper of it exists: the

@@ -49,6 +49,15 @@ struct Edit {
 };
 // The time of a held job has come.
 struct Due {};
+// The scheduler pushes it aside, in the way that it allows, for a job of higher priority.
+struct Preempt {
+  JobId for_job;
+  Priority for_priority = Priority::normal;
+};
+// The scheduler lets it go on. Its CPUs are taken.
+struct GoOn {
+  std::vector<int> cpus;  // those that it may run on from now; empty: all
+};
 // The scheduler wants its start committed; a keeper may be started afterwards.
 struct Intend {
   std::int64_t start = 0;  // never used before
@@ -153,11 +162,11 @@ struct KeeperGone {
 
 using Fact =
     std::variant<fact::Hold, fact::Release, fact::Cancel, fact::Pause, fact::Resume, fact::Retry,
-                 fact::Edit, fact::Paused, fact::Due, fact::Intend, fact::Launch, fact::Launched,
-                 fact::LaunchFailed, fact::Withdraw, fact::Started, fact::Exited, fact::Ended,
-                 fact::KillStuck, fact::TimeLimit, fact::Stalled, fact::Found, fact::Noted,
-                 fact::Examined, fact::Validated, fact::Published, fact::PublishClash,
-                 fact::PublishFailed, fact::KeeperGone>;
+                 fact::Edit, fact::Paused, fact::Due, fact::Preempt, fact::GoOn, fact::Intend,
+                 fact::Launch, fact::Launched, fact::LaunchFailed, fact::Withdraw, fact::Started,
+                 fact::Exited, fact::Ended, fact::KillStuck, fact::TimeLimit, fact::Stalled,
+                 fact::Found, fact::Noted, fact::Examined, fact::Validated, fact::Published,
+                 fact::PublishClash, fact::PublishFailed, fact::KeeperGone>;
 
 // A fact about one start of one job. Facts of an older start change nothing.
 struct Observed {
@@ -183,6 +192,8 @@ struct Freeze {
 struct Examine {};
 // Check the staged results.
 struct Validate {};
+// Bind its processes to the CPUs of its placement: others than those that it started on.
+struct Bind {};
 // Move the staging directory to `Attempt::publish_target`.
 struct Publish {};
 // The attempt published nothing: keep or delete what it staged.
@@ -190,8 +201,8 @@ struct SetAside {};
 
 }  // namespace effect
 
-using Effect = std::variant<effect::Start, effect::Stop, effect::Freeze, effect::Examine,
-                            effect::Validate, effect::Publish, effect::SetAside>;
+using Effect = std::variant<effect::Start, effect::Stop, effect::Freeze, effect::Bind,
+                            effect::Examine, effect::Validate, effect::Publish, effect::SetAside>;
 
 // One line of the job's history.
 struct Event {

@@ -68,8 +68,8 @@ inline constexpr int life_cpu_percent = 1;
 inline constexpr Duration life_cpu_window{60'000};
 // What a job may ask for with WATCHDOG_USEC: a shorter time would be missed by chance.
 inline constexpr Duration watchdog_min{1000};
-// A message of a job to its NOTIFY_SOCKET; systemd takes as much. A text in it: one line of a screen
-// or two.
+// A message of a job to its NOTIFY_SOCKET; systemd takes as much. A text in it: one line of a
+// screen or two.
 inline constexpr std::size_t notify_bytes_max = 4096;
 inline constexpr std::size_t notify_text_bytes_max = 200;
 inline constexpr std::size_t result_name_bytes_max = 100;
@@ -94,5 +94,8 @@ inline constexpr int log_read_pause_ms = 20;
 // How often running attempts are looked at.
 inline constexpr int watch_look_ms = 1000;
 inline constexpr Duration ageing_step{60 * 60 * 1000};
+// How long a job that was pushed aside is left alone, from then and from when it goes on; doubled
+// with each further time, so that it ends however many others come.
+inline constexpr Duration undisturbed_first{60'000};
 
 }  // namespace reeve::limits

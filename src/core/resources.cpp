@@ -45,19 +45,24 @@ Resources::Grant Resources::take(JobId job, const Demand& demand, bool pin_cpus)
     check(device < capacity_.gpus, "a demand that is taken fits");
     if (!gpus_used_.contains(device)) grant.gpus.push_back(device);
   }
-  if (pin_cpus)
-    for (const int cpu : capacity_.cpu_numbers)
-      if (std::ssize(grant.cpus) < demand.cpus && !cpus_used_.contains(cpu))
-        grant.cpus.push_back(cpu);
-  // More CPUs were configured than there are: then they can't be told apart.
-  if (std::ssize(grant.cpus) < demand.cpus) grant.cpus.clear();
+  if (pin_cpus) grant.cpus = find_free_cpus(demand.cpus);
   adopt(job, demand, grant);
   return grant;
 }
 
+// None when there are not enough: more were configured than the machine has, and then they can't
+// be told apart.
+std::vector<int> Resources::find_free_cpus(std::int32_t count) const {
+  std::vector<int> cpus;
+  for (const int cpu : capacity_.cpu_numbers)
+    if (std::ssize(cpus) < count && !cpus_used_.contains(cpu)) cpus.push_back(cpu);
+  if (std::ssize(cpus) < count) cpus.clear();
+  return cpus;
+}
+
 void Resources::adopt(JobId job, const Demand& demand, const Grant& grant) {
   check(!held_.contains(job), "a job takes its resources once");
-  held_[job] = {demand, grant, std::nullopt};
+  held_[job] = {demand, grant, std::nullopt, {}, false};
   gpus_used_.insert(grant.gpus.begin(), grant.gpus.end());
   cpus_used_.insert(grant.cpus.begin(), grant.cpus.end());
   if (!demand.lock.empty()) {
@@ -68,6 +73,44 @@ void Resources::adopt(JobId job, const Demand& demand, const Grant& grant) {
 
 void Resources::expect_end(JobId job, std::optional<Time> at) {
   if (const auto found = held_.find(job); found != held_.end()) found->second.ends = at;
+}
+
+void Resources::set_standing(JobId job, const Standing& standing) {
+  if (const auto found = held_.find(job); found != held_.end()) found->second.standing = standing;
+}
+
+void Resources::suspend(JobId job) {
+  Held& held = held_.at(job);
+  check(!held.is_suspended, "a job is suspended once");
+  for (const int cpu : held.grant.cpus) cpus_used_.extract(cpu);
+  held.is_suspended = true;
+  ++suspended_;
+}
+
+std::vector<int> Resources::go_on(JobId job) {
+  Held& held = held_.at(job);
+  check(held.is_suspended, "a job that goes on was suspended");
+  std::vector<int>& own = held.grant.cpus;
+  const bool is_taken =
+      std::ranges::any_of(own, [&](const int cpu) { return cpus_used_.contains(cpu); });
+  if (is_taken)
+    if (auto others = find_free_cpus(held.demand.cpus); !others.empty()) own = std::move(others);
+  cpus_used_.insert(own.begin(), own.end());
+  held.is_suspended = false;
+  --suspended_;
+  return own;
+}
+
+bool Resources::is_suspended(JobId job) const {
+  const auto found = held_.find(job);
+  return found != held_.end() && found->second.is_suspended;
+}
+
+std::vector<Resources::Holder> Resources::holders() const {
+  std::vector<Holder> holders;
+  for (const auto& [job, held] : held_)
+    holders.push_back({job, &held.demand, held.standing, held.is_suspended});
+  return holders;
 }
 
 std::vector<Resources::Ending> Resources::endings() const {
@@ -81,7 +124,10 @@ void Resources::give_back(JobId job) {
   const auto found = held_.find(job);
   if (found == held_.end()) return;
   for (const int device : found->second.grant.gpus) gpus_used_.erase(device);
-  for (const int cpu : found->second.grant.cpus) cpus_used_.erase(cpu);
+  if (found->second.is_suspended)
+    --suspended_;
+  else
+    for (const int cpu : found->second.grant.cpus) cpus_used_.extract(cpu);
   if (!found->second.demand.lock.empty()) locks_.erase(found->second.demand.lock);
   held_.erase(found);
 }
@@ -95,8 +141,10 @@ std::vector<std::string> Resources::shortages(const Demand& demand) const {
     std::string holders;
     int named = 0;
     for (const auto& [job, held] : held_) {
-      if (share(held.demand) == 0) continue;
-      used += share(held.demand);
+      Demand kept = held.demand;
+      if (held.is_suspended) kept.cpus = 0;
+      if (share(kept) == 0) continue;
+      used += share(kept);
       if (++named <= holders_named_max)
         holders += fmt::format("{}{}", holders.empty() ? "" : ", ", job.value);
     }
@@ -124,9 +172,10 @@ std::vector<std::string> Resources::shortages(const Demand& demand) const {
             },
             plain);
   }
-  if (capacity_.jobs_max > 0 && std::ssize(held_) >= capacity_.jobs_max)
+  const std::size_t running = held_.size() - suspended_;
+  if (capacity_.jobs_max > 0 && running >= static_cast<std::size_t>(capacity_.jobs_max))
     out.push_back(
-        fmt::format("{} jobs run, and no more may at a time ([queue] jobs_max)", held_.size()));
+        fmt::format("{} jobs run, and no more may at a time ([queue] jobs_max)", running));
   if (const auto holder = demand.lock.empty() ? std::nullopt : lock_holder(demand.lock))
     out.push_back(fmt::format("job {} holds the lock `{}`", holder->value, demand.lock));
   return out;
@@ -138,13 +187,32 @@ std::optional<JobId> Resources::lock_holder(const std::string& lock) const {
   return found->second;
 }
 
-Resources::Room::Room(const Resources& resources)
+Resources::Room::Room(const Resources& resources, Of whom)
     : cpus_(resources.capacity_.cpus),
       memory_(resources.capacity_.memory),
       gpus_(resources.capacity_.gpus),
       jobs_(resources.capacity_.jobs_max > 0 ? resources.capacity_.jobs_max : INT32_MAX),
       counters_(resources.capacity_.counters) {
-  for (const auto& [job, held] : resources.held_) subtract(held.demand);
+  for (const auto& [job, held] : resources.held_) {
+    if (whom == Of::suspended && !held.is_suspended) continue;
+    if (held.is_suspended)
+      subtract_suspended(held.demand);
+    else
+      subtract(held.demand);
+  }
+}
+
+bool Resources::Room::lacks_what(const Demand& demand, const Demand& other) const {
+  if (jobs_ < 1) return true;
+  if (demand.cpus > cpus_ && demand.cpus > 0 && other.cpus > 0) return true;
+  if (demand.memory > memory_ && demand.memory > 0 && other.memory > 0) return true;
+  if (demand.gpus > gpus_ && demand.gpus > 0 && other.gpus > 0) return true;
+  for (const auto& [name, amount] : demand.counters) {
+    const auto left = counters_.find(name);
+    if ((left == counters_.end() || amount > left->second) && other.counters.contains(name))
+      return true;
+  }
+  return !demand.lock.empty() && demand.lock == other.lock && locks_.contains(demand.lock);
 }
 
 bool Resources::Room::fits(const Demand& demand) const {
@@ -176,6 +244,12 @@ void Resources::Room::subtract(const Demand& demand) {
   --jobs_;
   for (const auto& [name, amount] : demand.counters) counters_[name] -= amount;
   if (!demand.lock.empty()) locks_.insert(demand.lock);
+}
+
+void Resources::Room::subtract_suspended(const Demand& demand) {
+  subtract(demand);
+  cpus_ += demand.cpus;
+  ++jobs_;
 }
 
 }  // namespace reeve

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/job.h"
+#include "core/standing.h"
 
 namespace reeve {
 
@@ -46,6 +47,14 @@ class Resources {
   void adopt(JobId job, const Demand& demand, const Grant& grant);
   // When a job that holds resources ends at the latest, as far as its time limit tells.
   void expect_end(JobId job, std::optional<Time> at);
+  // What may be done with it for the sake of others.
+  void set_standing(JobId job, const Standing& standing);
+  // The job is frozen for others: its CPUs, also their numbers, and its place among the running are
+  // free. Everything else stays with it.
+  void suspend(JobId job);
+  // Takes them again, whether they are free or not, and tells on which CPUs it may run: its own
+  // ones, or others where somebody has got those meanwhile.
+  std::vector<int> go_on(JobId job);
   // Gives everything back that `job` holds; nothing if it holds nothing.
   void give_back(JobId job);
 
@@ -54,13 +63,30 @@ class Resources {
 
   // The job that holds the lock, if one does.
   [[nodiscard]] std::optional<JobId> lock_holder(const std::string& lock) const;
-  [[nodiscard]] std::size_t jobs_running() const { return held_.size(); }
+  // Jobs that hold anything, and those of them that are suspended.
+  [[nodiscard]] std::size_t jobs_holding() const { return held_.size(); }
+  [[nodiscard]] std::size_t jobs_suspended() const { return suspended_; }
+  [[nodiscard]] bool is_suspended(JobId job) const;
+
+  struct Holder {
+    JobId job;
+    const Demand* demand = nullptr;  // as long as nothing is taken or given back
+    Standing standing;
+    bool is_suspended = false;
+  };
+  [[nodiscard]] std::vector<Holder> holders() const;
 
   // What is left for further starts in one round of planning.
   class Room {
    public:
-    explicit Room(const Resources& resources);
+    explicit Room(const Resources& resources) : Room(resources, Of::all) {}
+    // What there would be if all had ended but the suspended jobs.
+    [[nodiscard]] static Room beside_suspended(const Resources& resources) {
+      return {resources, Of::suspended};
+    }
     [[nodiscard]] bool fits(const Demand& demand) const;
+    // Of something that `demand` lacks here, `other` has some.
+    [[nodiscard]] bool lacks_what(const Demand& demand, const Demand& other) const;
     [[nodiscard]] bool is_lock_taken(const std::string& lock) const {
       return locks_.contains(lock);
     }
@@ -68,8 +94,12 @@ class Resources {
     void add(const Demand& demand);
     // Also used to reserve: it may go below zero, and then nothing of that kind fits any more.
     void subtract(const Demand& demand);
+    // The same for what a suspended job holds: neither CPUs nor a place among the running.
+    void subtract_suspended(const Demand& demand);
 
    private:
+    enum class Of : std::uint8_t { all, suspended };
+    Room(const Resources& resources, Of whom);
     std::int64_t cpus_;
     std::int64_t memory_;
     std::int64_t gpus_;
@@ -90,13 +120,17 @@ class Resources {
     Demand demand;
     Grant grant;
     std::optional<Time> ends;
+    Standing standing;
+    bool is_suspended = false;
   };
+  [[nodiscard]] std::vector<int> find_free_cpus(std::int32_t count) const;
 
   Capacity capacity_;
   std::map<JobId, Held> held_;
   std::map<std::string, JobId> locks_;
   std::set<int> gpus_used_;
-  std::set<int> cpus_used_;
+  std::multiset<int> cpus_used_;  // twice where a suspended job ends on CPUs that others have got
+  std::size_t suspended_ = 0;
 };
 
 }  // namespace reeve

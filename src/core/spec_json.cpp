@@ -14,6 +14,7 @@ BOOST_DESCRIBE_ENUM(Staging, keep, discard)
 BOOST_DESCRIBE_ENUM(ContainmentWish, any, strict)
 BOOST_DESCRIBE_ENUM(OnLogError, fail, warn, ignore)
 BOOST_DESCRIBE_ENUM(OnStall, kill, warn, retry)
+BOOST_DESCRIBE_ENUM(WhenPreempted, pause, requeue, never)
 BOOST_DESCRIBE_ENUM(Severity, warning, error)
 BOOST_DESCRIBE_ENUM(OnInvalid, fail, warn)
 BOOST_DESCRIBE_ENUM(CheckKind, files, images, table, log_clean, command)
@@ -32,7 +33,8 @@ BOOST_DESCRIBE_STRUCT(JobSpec, (),
                       (name, command, directory, priority, demand, on_busy, hold, time_limit, grace,
                        retry, log_max, results_root, staging, containment, stdin_file, environment,
                        secrets, idempotency_key, group, tags, isolate, pin_cpus, max_workers,
-                       checkpoint, log, stall, on_stall, validation, pipeline, params, notify))
+                       checkpoint, log, stall, on_stall, validation, pipeline, params, notify,
+                       preempt, when_preempted))
 
 boost::json::value spec_to_json(const JobSpec& spec) {
   return encode_json(spec);

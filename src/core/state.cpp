@@ -13,10 +13,10 @@ namespace {
 constexpr std::array<std::string_view, 14> state_words{
     "held",      "queued",    "starting", "running",   "paused",  "cancelling", "timing_out",
     "finishing", "completed", "failed",   "cancelled", "timeout", "lost",       "skipped"};
-constexpr std::array<std::string_view, 14> reason_words{
+constexpr std::array<std::string_view, 15> reason_words{
     "",           "exit_code",     "signal",          "launch_error", "cancelled_by_user",
     "wall_limit", "publish_error", "keeper_died",     "reboot",       "out_of_memory",
-    "log_error",  "hung",          "invalid_results", "declared"};
+    "log_error",  "hung",          "invalid_results", "declared",     "preempted"};
 constexpr std::array<std::string_view, 4> priority_words{"low", "normal", "high", "critical"};
 
 template <typename Enum, std::size_t N>

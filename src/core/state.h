@@ -42,6 +42,7 @@ enum class Reason : std::uint8_t {
   hung,               // it showed no life
   invalid_results,    // it ended with exit code 0, but what it left is not what it should be
   declared,           // it said itself that it failed
+  preempted,          // it was stopped for a job of higher priority, and queued again
 };
 
 enum class Priority : std::uint8_t { low, normal, high, critical };

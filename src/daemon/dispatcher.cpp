@@ -19,9 +19,11 @@ std::optional<Time> Dispatcher::due_time(const Job& job) {
 // When it gives back what it holds, if it keeps its time limit.
 std::optional<Time> Dispatcher::latest_end(const Job& job, const Now& now) {
   if (!is_active(job.state) || !job.spec.time_limit) return std::nullopt;
-  if (job.attempt.pause_wanted || job.state == JobState::paused) return std::nullopt;
-  if (job.attempt.started.ms == 0) return now.time + *job.spec.time_limit;
-  return job.attempt.started + *job.spec.time_limit + job.attempt.paused_for;
+  const Attempt& attempt = job.attempt;
+  if (attempt.paused_by != PausedBy::nobody) return std::nullopt;
+  if (attempt.started.ms == 0) return now.time + *job.spec.time_limit;
+  const Time end = attempt.started + *job.spec.time_limit + attempt.paused_for;
+  return job.state == JobState::paused ? end + (now.time - attempt.paused_since) : end;
 }
 
 Dispatcher::Dispatcher(World world, Capacity capacity, Shares shares)
@@ -101,7 +103,7 @@ Result<std::vector<JobId>> Dispatcher::submit(Submission submission, const Now& 
     Step step = reeve::submit(std::move(job), now);
     const JobId id = step.job.id;
     if (step.job.state == JobState::queued)
-      waiting_.add(id, line_of(step.job), step.job.spec.priority, step.job.queued_at);
+      wait_in_queue(id, line_of(step.job), step.job.spec.priority, step.job.queued_at, {});
     for (Event& event : step.events) events_.emplace_back(std::move(event), now);
     Entry& entry = jobs_[id];
     entry.job = std::move(step.job);
@@ -205,12 +207,10 @@ Result<void> Dispatcher::step(Entry& entry, const Fact& fact, const Now& now, bo
 
 void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact, const Now& now) {
   const Job& job = entry.job;
-  const bool was_queued = before.state == JobState::queued;
-  const bool is_queued = job.state == JobState::queued;
   const bool is_edited = std::holds_alternative<fact::Edit>(fact);
-  if (was_queued && (!is_queued || is_edited)) waiting_.remove(job.id);
-  if (is_queued && (!was_queued || is_edited))
-    waiting_.add(job.id, line_of(job), job.spec.priority, job.queued_at);
+  const bool is_chosen =
+      std::holds_alternative<fact::Launch>(fact) || std::holds_alternative<fact::GoOn>(fact);
+  follow_queue(before, job, is_edited);
   // Nothing lives any more: others may have its resources while it is still being published.
   const bool is_freed =
       (is_active(before.state) && !is_active(job.state)) ||
@@ -219,14 +219,45 @@ void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact, const
     resources_.give_back(job.id);
     shares_.end(job.id, now.time);
     shares_dirty_ = true;
+  } else {
+    follow_resources(before, job, now);
   }
   resources_.expect_end(job.id, latest_end(job, now));
-  // Somebody else may start now. A launch is what a plan has led to: it calls for no other.
+  resources_.set_standing(job.id, standing_of(job));
+  // Somebody else may start now. What a plan has led to calls for no other.
   plan_needed_ |= is_freed || is_edited || std::holds_alternative<fact::Paused>(fact) ||
-                  (was_queued != is_queued && !std::holds_alternative<fact::Launch>(fact));
+                  (wants_victims_ && std::holds_alternative<fact::Started>(fact)) ||
+                  (job.is_suspended() && !before.is_suspended()) ||
+                  (job.is_in_queue() != before.is_in_queue() && !is_chosen);
   if (before.attempt.open && !job.attempt.open) ended_.push_back(before);
   if (is_active(job.state) && before.state != job.state) watch_.follow(job);
   schedule(job.id, due_time(job));
+}
+
+void Dispatcher::follow_queue(const Job& before, const Job& job, bool is_edited) {
+  if (before.is_in_queue() && (!job.is_in_queue() || is_edited)) waiting_.remove(job.id);
+  if (job.is_in_queue() && (!before.is_in_queue() || is_edited))
+    wait_in_queue(job.id, line_of(job), job.spec.priority, job.queued_at, job.preempted_at);
+}
+
+void Dispatcher::wait_in_queue(JobId id, LineKey key, Priority priority, Time queued_at,
+                               Time preempted_at) {
+  // Of a suspended job, which may be from before the machine shrank: it goes on all the same.
+  if (resources_.is_suspended(id))
+    key.demand.cpus = std::min(key.demand.cpus, resources_.capacity().cpus);
+  waiting_.add(id, std::move(key), priority, queued_at, preempted_at);
+}
+
+// A suspended job has its CPUs back when it goes on, and also when it is woken to be ended: then
+// they are counted twice until it is gone, and nothing starts on them.
+void Dispatcher::follow_resources(const Job& before, const Job& job, const Now& now) {
+  if (!before.is_suspended() && job.is_suspended()) {
+    resources_.suspend(job.id);
+    shares_.end(job.id, now.time);
+    shares_dirty_ = true;
+  } else if (before.is_suspended() && !job.is_suspended() && resources_.is_suspended(job.id)) {
+    (void)resources_.go_on(job.id);
+  }
 }
 
 void Dispatcher::schedule(JobId id, std::optional<Time> at) {
@@ -313,6 +344,8 @@ void Dispatcher::act(JobId id, const Effect& effect, const Now& now) {
     watch_.examine(entry.job);
   } else if (std::holds_alternative<effect::Validate>(effect)) {
     output_.validate(entry.job);
+  } else if (std::holds_alternative<effect::Bind>(effect)) {
+    engine_.bind(entry.job.key(), entry.job.attempt.placement.cpus);
   } else if (std::holds_alternative<effect::Publish>(effect)) {
     output_.publish(entry.job);
   } else if (!entry.job.attempt.staging.empty()) {
@@ -360,7 +393,7 @@ void Dispatcher::withdraw_intents(const Now& now) {
       (void)step(entry, fact::Withdraw{}, now);
 }
 
-Result<std::optional<Job>> Dispatcher::find(JobId id) {
+Result<std::optional<Job>> Dispatcher::find(JobId id) const {
   if (const auto found = jobs_.find(id); found != jobs_.end()) return found->second.job;
   return store_.load(id);
 }

@@ -77,7 +77,7 @@ class Dispatcher {
 
   // --- questions ---
   // As the last commit left it, plus what is known since.
-  [[nodiscard]] Result<std::optional<Job>> find(JobId id);
+  [[nodiscard]] Result<std::optional<Job>> find(JobId id) const;
   // Why the job is in its state and what would change that, a sentence each.
   [[nodiscard]] std::vector<std::string> explain(const Job& job, const Now& now) const;
   // A line about each process of a running job; empty for others.
@@ -116,12 +116,19 @@ class Dispatcher {
   // When something happens to the job by itself.
   static std::optional<Time> due_time(const Job& job);
   static std::optional<Time> latest_end(const Job& job, const Now& now);
+  void follow_queue(const Job& before, const Job& job, bool is_edited);
+  void follow_resources(const Job& before, const Job& job, const Now& now);
+  void wait_in_queue(JobId id, LineKey key, Priority priority, Time queued_at, Time preempted_at);
   void schedule(JobId id, std::optional<Time> at);
   void observe(const Observed& observed, const Now& now);
   void count_end(const Now& now);
   void fire_timers(const Now& now);
   void plan(const Now& now);
   void launch(Entry& entry, const Now& now);
+  void go_on(Entry& entry, const Now& now);
+  void preempt(const WaitingJobs::Choice& choice, const Now& now);
+  // What is being done, or could be, to let it start before others.
+  void explain_making_room(const Job& job, std::vector<std::string>& reasons) const;
   std::size_t starts_ahead(const Now& now) const;
   void act(JobId id, const Effect& effect, const Now& now);
   void start(Entry& entry, const Now& now);
@@ -134,6 +141,7 @@ class Dispatcher {
   void recover_attempt(JobId id, const Now& now);
   void recover_end(Entry& entry, const Now& now);
   void adopt_launch(Entry& entry, const Now& now);
+  void repeat_pause(const Job& job);
   [[nodiscard]] bool has_uncommitted() const;
   [[nodiscard]] Duration commit_hold() const;
   void drop_batch();
@@ -160,7 +168,9 @@ class Dispatcher {
   std::deque<Time> recent_ends_;
   std::pair<std::int64_t, std::string> context_;  // the last one that was needed, and its row
   bool plan_needed_ = true;
+  bool wants_victims_ = false;      // a job that can be pushed aside by now calls for a plan
   std::optional<Time> look_again_;  // plan then, even if nothing has happened
+  bool is_held_back_ = false;       // by pressure
   std::optional<std::string> pressure_;
   std::optional<Time> pressure_seen_;
   bool starting_ = true;

@@ -173,7 +173,8 @@ Result<void> Dispatcher::load_all(const Now& now) {
   shares_.restore(*usage);
   auto loaded = store_.each_waiting([&](const WaitingRow& row) {
     if (row.state == JobState::queued)
-      waiting_.add(row.id, {row.demand, row.time_limit, row.group}, row.priority, row.queued_at);
+      wait_in_queue(row.id, {row.demand, row.time_limit, row.group, row.preempt}, row.priority,
+                    row.queued_at, row.preempted_at);
     else
       schedule(row.id, row.release_at);
   });
@@ -186,6 +187,8 @@ Result<void> Dispatcher::load_all(const Now& now) {
     ids.push_back(id);
     if (is_active(job.state) && job.attempt.end_step == EndStep::none)
       adopt(job, job.attempt.started.ms != 0 ? job.attempt.started : now.time, now);
+    if (job.state != JobState::queued && job.is_in_queue())
+      wait_in_queue(id, line_of(job), job.spec.priority, job.queued_at, job.preempted_at);
     schedule(id, due_time(job));
     Entry& entry = jobs_[id];
     entry.job = std::move(job);
@@ -215,8 +218,8 @@ void Dispatcher::recover_attempt(JobId id, const Now& now) {
       watch_.begin(entry.job);
       if (entry.job.attempt.stop != StopCause::none)
         effects_.emplace_back(id, effect::Stop{entry.job.attempt.stop_grace});
-      else if (entry.job.attempt.pause_wanted != (entry.job.state == JobState::paused))
-        effects_.emplace_back(id, effect::Freeze{entry.job.attempt.pause_wanted});
+      else
+        repeat_pause(entry.job);
       return;
     case Recovery::never_started:
       (void)step(entry, fact::KeeperGone{Finding::never_started}, now);
@@ -254,7 +257,20 @@ void Dispatcher::adopt(const Job& job, Time since, const Now& now) {
   const Demand demand = job.demand();
   resources_.adopt(job.id, demand, {job.attempt.placement.gpus, job.attempt.placement.cpus});
   resources_.expect_end(job.id, latest_end(job, now));
-  shares_.start(job.id, job.spec.group, demand.cpus, since);
+  resources_.set_standing(job.id, standing_of(job));
+  if (job.is_suspended())
+    resources_.suspend(job.id);
+  else
+    shares_.start(job.id, job.spec.group, demand.cpus, std::max(since, job.attempt.went_on));
+}
+
+// What its keeper may not have heard from the last daemon.
+void Dispatcher::repeat_pause(const Job& job) {
+  const bool is_wanted = job.attempt.paused_by != PausedBy::nobody;
+  if (is_wanted == (job.state == JobState::paused)) return;
+  if (!is_wanted && !job.attempt.placement.cpus.empty())
+    effects_.emplace_back(job.id, effect::Bind{});
+  effects_.emplace_back(job.id, effect::Freeze{is_wanted});
 }
 
 // A start that was under way when its daemon died, before that could write down what it knew.

@@ -1,5 +1,7 @@
 // Dispatcher, third part: what starts now, and why the rest does not.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -36,12 +38,18 @@ std::size_t Dispatcher::starts_ahead(const Now& now) const {
 void Dispatcher::plan(const Now& now) {
   if (look_again_ && *look_again_ <= now.time) plan_needed_ = true;
   if (!starting_ || !std::exchange(plan_needed_, false)) return;
-  look_again_.reset();
   const auto choice =
       waiting_.choose(resources_, shares_, now.time, starts_per_round_max, starts_ahead(now));
-  // Only when something wants to start, since asking costs more than a decision.
-  if (!choice.start.empty() && pressure(now)) {
+  look_again_ = choice.look_again;
+  wants_victims_ = choice.wants_victims;
+  is_held_back_ = false;
+  // Only when something wants to start, since asking costs more than a decision. Where nothing runs
+  // but suspended jobs, it may be their memory that is short, and only going on sets it free.
+  const bool only_suspended =
+      resources_.jobs_suspended() > 0 && resources_.jobs_holding() == resources_.jobs_suspended();
+  if ((!choice.start.empty() || !choice.preempt.empty()) && !only_suspended && pressure(now)) {
     look_again_ = now.time + limits::pressure_look_wait;
+    is_held_back_ = true;
     return;
   }
   if (choice.start.size() == starts_per_round_max) plan_needed_ = true;
@@ -54,8 +62,12 @@ void Dispatcher::plan(const Now& now) {
       plan_needed_ = true;
       continue;
     }
-    launch(entry, now);
+    if (entry.job.state == JobState::paused)
+      go_on(entry, now);
+    else
+      launch(entry, now);
   }
+  preempt(choice, now);
   for (const JobId id : choice.ahead) {
     auto checked_out = check_out(id);
     if (!checked_out) continue;
@@ -86,18 +98,65 @@ void Dispatcher::launch(Entry& entry, const Now& now) {
   start(entry, now);
 }
 
+void Dispatcher::go_on(Entry& entry, const Now& now) {
+  auto cpus = resources_.go_on(entry.job.id);
+  const Job& job = entry.job;
+  shares_.start(job.id, job.spec.group, job.demand().cpus, now.time);
+  check(step(entry, fact::GoOn{std::move(cpus)}, now).has_value(), "a suspended job can go on");
+}
+
+void Dispatcher::preempt(const WaitingJobs::Choice& choice, const Now& now) {
+  if (choice.preempt.empty()) return;
+  const auto preemptor = find(choice.preempt_for);
+  if (!preemptor || !*preemptor) return;
+  for (const JobId id : choice.preempt) {
+    Entry& victim = jobs_.at(id);
+    check(step(victim, fact::Preempt{choice.preempt_for, (*preemptor)->spec.priority}, now)
+              .has_value(),
+          "who is chosen can be pushed aside");
+  }
+}
+
+void Dispatcher::explain_making_room(const Job& job, std::vector<std::string>& reasons) const {
+  const std::size_t before = reasons.size();
+  for (const Resources::Holder& holder : resources_.holders()) {
+    using Kind = Standing::Kind;
+    const Kind kind = holder.standing.kind;
+    if (kind != Kind::pausing && kind != Kind::ending) continue;
+    if (jobs_.at(holder.job).job.attempt.preempted_for != job.id) continue;
+    reasons.push_back(fmt::format("job {} makes room for it: it is being {}", holder.job.value,
+                                  kind == Kind::pausing ? "paused" : "stopped"));
+  }
+  if (!job.spec.preempt || reasons.size() > before) return;
+  reasons.emplace_back(
+      wants_victims_ && waiting_.explain(job.id, shares_, {}).empty()
+          ? "it may push others aside, but no job of a lower priority may be, or would help"
+          : "it may push others aside (--preempt) when it is the first in the queue");
+}
+
 std::vector<std::string> Dispatcher::explain(const Job& job, const Now& now) const {
-  if (!is_waiting(job.state)) return explain_job(job, now);
   if (job.state == JobState::held) return explain_held(job, now);
   std::vector<std::string> reasons;
+  if (!is_waiting(job.state)) reasons = explain_job(job, now);
+  if (job.attempt.preempted_for.value != 0) {
+    const auto preemptor = find(job.attempt.preempted_for);
+    if (auto words = explain_preemption(job, preemptor.value_or(std::nullopt)))
+      reasons.push_back(std::move(*words));
+  }
+  if (!job.is_in_queue()) return reasons;
+  const std::size_t known = reasons.size();
   if (degraded_)
     reasons.push_back("nothing starts while the state can't be written: " + degraded_->message);
-  for (std::string& reason : resources_.shortages(job.demand()))
+  for (std::string& reason : resources_.shortages(line_of(job).demand))
     reasons.push_back(std::move(reason));
-  if (reasons.empty() && pressure_ && look_again_) reasons.push_back(*pressure_);
+  explain_making_room(job, reasons);
+  if (reasons.size() == known && pressure_ && is_held_back_) reasons.push_back(*pressure_);
   for (std::string& reason : waiting_.explain(job.id, shares_, now.time))
     reasons.push_back(std::move(reason));
-  if (reasons.empty()) reasons.emplace_back("its turn has come: it starts in a moment");
+  if (reasons.size() == known)
+    reasons.emplace_back(job.state == JobState::paused
+                             ? "its turn has come: it goes on in a moment"
+                             : "its turn has come: it starts in a moment");
   return reasons;
 }
 

@@ -50,6 +50,9 @@ class Engine {
   // when it has come about.
   virtual void freeze(const AttemptKey& key, bool wanted) = 0;
 
+  // Binds the processes of a frozen tree to these CPUs, at least one, before it goes on.
+  virtual void bind(const AttemptKey& key, const std::vector<int>& cpus) = 0;
+
   // Sends a signal to the processes of the tree.
   [[nodiscard]] virtual Result<void> signal(const AttemptKey& key, int signal) = 0;
 

@@ -8,7 +8,7 @@ namespace reeve {
 namespace {
 
 // A released step is never edited: a new one is appended.
-constexpr std::array<const char*, 4> steps{R"sql(
+constexpr std::array<const char*, 5> steps{R"sql(
 CREATE TABLE context (
   id INTEGER PRIMARY KEY,
   hash INTEGER NOT NULL,
@@ -150,6 +150,13 @@ DROP TABLE context;
 ALTER TABLE context_kept RENAME TO context;
 CREATE INDEX context_hash ON context (hash);
 CREATE INDEX context_provenance ON context (provenance) WHERE provenance IS NOT NULL;
+)sql",
+                                           R"sql(
+ALTER TABLE job ADD COLUMN preemptions INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN preempted_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt RENAME COLUMN pause_wanted TO paused_by;
+ALTER TABLE attempt ADD COLUMN went_on INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN preempted_for INTEGER NOT NULL DEFAULT 0;
 )sql",
                                            R"sql(
 ALTER TABLE attempt ADD COLUMN end_step INTEGER NOT NULL DEFAULT 0;

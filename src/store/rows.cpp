@@ -150,13 +150,15 @@ void read_attempt(Reader& in, Attempt& attempt) {
   attempt.placement.cpus = split_numbers(in.text());
   attempt.placement.memory_limit = in.integer();
   attempt.placement.memory_by = in.text();
-  attempt.pause_wanted = in.flag();
+  attempt.paused_by = static_cast<PausedBy>(in.small());
   attempt.paused_since = {in.integer()};
   attempt.paused_for = Duration(in.integer());
   usage.oom_kills = in.integer();
   usage.over_memory = in.flag();
   usage.memory_peak = in.integer();
   usage.machine_oom_kills = in.integer();
+  attempt.went_on = {in.integer()};
+  attempt.preempted_for = {in.integer()};
   attempt.end_step = static_cast<EndStep>(in.small());
   attempt.unwanted = in.flag();
   attempt.evidence = evidence_from_text(in.text());
@@ -167,17 +169,17 @@ void read_attempt(Reader& in, Attempt& attempt) {
 const char* const job_columns =
     "job.id, job.name, job.state, job.priority, job.demand, job.spec, job.context, "
     "job.idempotency_key, job.queued_at, job.release_at, job.submitted_utc, job.ended_utc, "
-    "job.reason, job.error, job.job_group, job.retries_from, job.grown_memory, job.intent, "
-    "job.attempt, "
+    "job.reason, job.error, job.job_group, job.retries_from, job.grown_memory, "
+    "job.preemptions, job.preempted_at, job.intent, job.attempt, "
     "a.start, a.open, a.state, a.reason, a.error, a.containment, a.cgroup, a.gpus, a.staging, "
     "a.publish_target, a.publish_tries, a.results_dir, a.log, a.log_bytes, a.log_lost, "
     "a.log_gap_begin, a.log_gap_end, a.stop, a.stop_grace_ms, a.exit_kind, a.exit_code, "
     "a.exit_core, a.exit_step, a.exit_stopped, a.user_us, a.system_us, a.max_rss_bytes, "
     "a.max_rss_sampled, a.read_bytes, a.write_bytes, a.leftovers, a.cancel_too_late, "
     "a.kill_stuck, a.launch_failures, a.main_pid, a.started, a.ended, a.started_utc, a.ended_utc, "
-    "a.cpus, a.memory_limit, a.memory_by, a.pause_wanted, a.paused_since, a.paused_ms, "
-    "a.oom_kills, a.over_memory, a.memory_peak, a.machine_oom_kills, a.end_step, "
-    "a.unwanted, a.evidence "
+    "a.cpus, a.memory_limit, a.memory_by, a.paused_by, a.paused_since, a.paused_ms, "
+    "a.oom_kills, a.over_memory, a.memory_peak, a.machine_oom_kills, a.went_on, a.preempted_for, "
+    "a.end_step, a.unwanted, a.evidence "
     "FROM job LEFT JOIN attempt AS a ON a.job = job.id AND a.number = job.attempt ";
 
 std::string demand_text(const Demand& demand) {
@@ -217,6 +219,8 @@ Job read_job(SQLite::Statement& row) {
   job.spec.group = in.text();
   job.retries_from = in.small();
   job.grown_memory = in.integer();
+  job.preemptions = in.small();
+  job.preempted_at = {in.integer()};
   job.attempt.intent = in.flag();
   job.attempt.number = in.small();
   if (job.attempt.number > 0) read_attempt(in, job.attempt);
@@ -264,10 +268,10 @@ void bind_attempt(SQLite::Statement& statement, const Job& job) {
       << a.usage.read_bytes << a.usage.write_bytes << a.leftovers << a.cancel_too_late
       << a.kill_stuck << a.launch_failures << a.main_pid << a.started.ms << a.ended.ms
       << a.started_at.ms << a.ended_at.ms << std::string_view(join(a.placement.cpus))
-      << a.placement.memory_limit << a.placement.memory_by << a.pause_wanted << a.paused_since.ms
-      << a.paused_for.count() << a.usage.oom_kills << a.usage.over_memory << a.usage.memory_peak
-      << a.usage.machine_oom_kills << static_cast<int>(a.end_step) << a.unwanted
-      << std::string_view(evidence_text(a.evidence));
+      << a.placement.memory_limit << a.placement.memory_by << static_cast<int>(a.paused_by)
+      << a.paused_since.ms << a.paused_for.count() << a.usage.oom_kills << a.usage.over_memory
+      << a.usage.memory_peak << a.usage.machine_oom_kills << a.went_on.ms << a.preempted_for.value
+      << static_cast<int>(a.end_step) << a.unwanted << std::string_view(evidence_text(a.evidence));
 }
 
 }  // namespace reeve::rows

@@ -15,8 +15,8 @@ namespace {
 constexpr const char* save_attempt_sql = R"sql(
 INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
   ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35,
-  ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, ?50, ?51,
-  ?52, ?53, ?54)
+  ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, ?50, ?51, ?52, ?53, ?54,
+  ?55, ?56)
 ON CONFLICT (job, number) DO UPDATE SET start = ?3, open = ?4, state = ?5, reason = ?6, error = ?7,
   containment = ?8, cgroup = ?9, gpus = ?10, staging = ?11, publish_target = ?12,
   publish_tries = ?13, results_dir = ?14, log = ?15, log_bytes = ?16, log_lost = ?17,
@@ -25,9 +25,9 @@ ON CONFLICT (job, number) DO UPDATE SET start = ?3, open = ?4, state = ?5, reaso
   system_us = ?28, max_rss_bytes = ?29, max_rss_sampled = ?30, read_bytes = ?31, write_bytes = ?32,
   leftovers = ?33, cancel_too_late = ?34, kill_stuck = ?35, launch_failures = ?36, main_pid = ?37,
   started = ?38, ended = ?39, started_utc = ?40, ended_utc = ?41, cpus = ?42, memory_limit = ?43,
-  memory_by = ?44, pause_wanted = ?45, paused_since = ?46, paused_ms = ?47, oom_kills = ?48,
-  over_memory = ?49, memory_peak = ?50, machine_oom_kills = ?51, end_step = ?52,
-  unwanted = ?53, evidence = ?54
+  memory_by = ?44, paused_by = ?45, paused_since = ?46, paused_ms = ?47, oom_kills = ?48,
+  over_memory = ?49, memory_peak = ?50, machine_oom_kills = ?51, went_on = ?52,
+  preempted_for = ?53, end_step = ?54, unwanted = ?55, evidence = ?56
 WHERE attempt.open = 1)sql";
 
 }  // namespace
@@ -119,8 +119,8 @@ void Store::save_spec(const Job& job) {
 void Store::save(const Job& job) {
   auto statement = prepared(
       "UPDATE job SET state = ?2, queued_at = ?3, release_at = ?4, ended_utc = ?5, reason = ?6, "
-      "error = ?7, attempt = ?8, intent = ?9, retries_from = ?10, grown_memory = ?11 "
-      "WHERE id = ?1");
+      "error = ?7, attempt = ?8, intent = ?9, retries_from = ?10, grown_memory = ?11, "
+      "preemptions = ?12, preempted_at = ?13 WHERE id = ?1");
   statement->bind(1, job.id.value);
   statement->bind(2, std::string(to_word(job.state)));
   statement->bind(3, job.queued_at.ms);
@@ -132,6 +132,8 @@ void Store::save(const Job& job) {
   statement->bind(9, job.attempt.intent ? 1 : 0);
   statement->bind(10, job.retries_from);
   statement->bind(11, job.grown_memory);
+  statement->bind(12, job.preemptions);
+  statement->bind(13, job.preempted_at.ms);
   check(statement->exec() == 1, "a job that is saved exists");
 }
 
@@ -389,7 +391,8 @@ Result<void> Store::each_waiting(const std::function<void(const WaitingRow&)>& v
   const auto result = read<bool>("load the queue", [&] {
     auto statement = prepared(
         "SELECT id, state, demand, priority, queued_at, release_at, grown_memory, job_group, "
-        "json_extract(spec, '$.time_limit') FROM job "
+        "json_extract(spec, '$.time_limit'), json_extract(spec, '$.preempt'), preempted_at FROM "
+        "job "
         "WHERE state IN ('queued', 'held') ORDER BY id");
     while (statement->executeStep()) {
       WaitingRow row;
@@ -405,6 +408,8 @@ Result<void> Store::each_waiting(const std::function<void(const WaitingRow&)>& v
       row.group = statement->getColumn(7).getString();
       if (!statement->isColumnNull(8))
         row.time_limit = Duration(statement->getColumn(8).getInt64());
+      row.preempt = !statement->isColumnNull(9) && statement->getColumn(9).getInt() != 0;
+      row.preempted_at = {statement->getColumn(10).getInt64()};
       visit(row);
     }
     return true;

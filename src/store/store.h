@@ -35,6 +35,8 @@ struct WaitingRow {
   std::optional<Time> release_at;
   std::optional<Duration> time_limit;
   std::string group;
+  bool preempt = false;
+  Time preempted_at;
 };
 
 struct StoredEvent {

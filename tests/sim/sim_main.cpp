@@ -25,9 +25,13 @@ int main(int argc, char** argv) {
   }
   std::int64_t broken = 0;
   std::int64_t passed = 0;
+  reeve::sim::World::Counts sum;
   for (std::int64_t seed = from; seed < from + seeds && broken < 5; ++seed) {
     reeve::sim::World world(static_cast<std::uint64_t>(seed));
     const std::string report = world.run(static_cast<int>(steps));
+    sum.preemptions += world.counts().preemptions;
+    sum.suspensions += world.counts().suspensions;
+    sum.heads_checked += world.counts().heads_checked;
     if (report.empty()) {
       ++passed;
       continue;
@@ -35,6 +39,8 @@ int main(int argc, char** argv) {
     ++broken;
     fmt::print("{}replay: ./dev sim --seed {}\n\n", report, seed);
   }
+  fmt::print("{} preemptions, {} of them pauses; {} times starts behind a head were looked at\n",
+             sum.preemptions, sum.suspensions, sum.heads_checked);
   fmt::print("{} seeds passed, {} failed\n", passed, broken);
   return broken == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "delay.h"
+
 namespace reeve::sim {
 namespace {
 
@@ -97,17 +99,20 @@ void FakeWatch::crash() {
 
 World::World(std::uint64_t seed) : random_(seed) {
   store_ = std::move(*Store::open(":memory:"));
+  capacity_.cpus = 4;
+  capacity_.cpu_numbers = {0, 1, 2, 3};
+  capacity_.memory = 1000;
+  capacity_.gpus = 2;
+  capacity_.counters["licence"] = 2;
+  if (chance(20)) capacity_.jobs_max = 2;
+  is_crowded_ = chance(40);
   boot();
 }
 
 void World::boot() {
-  Capacity capacity;
-  capacity.cpus = 4;
-  capacity.memory = 1000;
-  capacity.gpus = 2;
-  capacity.counters["licence"] = 2;
+  pushed_.clear();
   dispatcher_ = std::make_unique<Dispatcher>(Dispatcher::World{*store_, engine_, output_, watch_},
-                                             capacity, Shares{{"a", 2}});
+                                             capacity_, Shares{{"a", 2}});
   dispatcher_->find_pressure = [this]() -> std::optional<std::string> {
     if (is_settling_ || !chance(10)) return std::nullopt;
     return "the machine is under pressure";
@@ -124,6 +129,17 @@ void World::boot() {
   };
   if (const auto recovered = dispatcher_->recover(now()); !recovered)
     fail("recovery failed: " + recovered.error().message);
+}
+
+void World::advance() {
+  std::map<JobId, bool> held;
+  for (const Resources::Holder& holder : dispatcher_->resources().holders())
+    held[holder.job] = holder.is_suspended;
+  const std::int64_t failures = engine_.starts_failed();
+  dispatcher_->advance(now());
+  check_preemptions();
+  // One that could not be started was to leave others less than there is now.
+  if (engine_.starts_failed() == failures) check_head(held);
 }
 
 std::string World::run(int steps) {
@@ -146,6 +162,7 @@ std::string World::run(int steps) {
 
 void World::do_something() {
   const int die = static_cast<int>(random_() % 100);
+  if (is_crowded_ && chance(70)) return pass_quietly();
   if (die < 22)
     submit_some();
   else if (die < 36)
@@ -157,9 +174,15 @@ void World::do_something() {
   else if (die < 72)
     pass_time(between(1000, 20'000));
   else if (die < 90)
-    dispatcher_->advance(now());
+    advance();
   else
     dispatcher_->commit(now());
+}
+
+// The daemon attends to what happens, as it should, and time goes by.
+void World::pass_quietly() {
+  pass_time(chance(80) ? between(0, 500) : between(1000, 100'000));
+  for (int i = 0; i < 6; ++i) settle();
 }
 
 JobSpec World::draw_spec() {
@@ -185,6 +208,7 @@ JobSpec World::draw_spec() {
   spec.log.on_error = static_cast<OnLogError>(between(0, 2));
   spec.priority = static_cast<Priority>(between(0, 3));
   spec.demand.cpus = static_cast<std::int32_t>(between(0, 4));
+  draw_preemption(spec);
   if (chance(30)) spec.demand.memory = between(1, 1000);
   if (chance(15)) spec.demand.gpus = static_cast<std::int32_t>(between(1, 2));
   if (chance(15)) spec.demand.counters["licence"] = between(1, 2);
@@ -201,6 +225,21 @@ JobSpec World::draw_spec() {
   return spec;
 }
 
+void World::draw_preemption(JobSpec& spec) {
+  spec.preempt = chance(40);
+  if (chance(40)) spec.when_preempted = chance(75) ? WhenPreempted::requeue : WhenPreempted::never;
+  spec.pin_cpus = spec.demand.cpus > 0 && chance(40);
+  if (!is_crowded_) return;
+  // Some long enough to be pushed aside more than once, and others to do so.
+  if (chance(50)) {
+    spec.command[1] = fmt::format("run={}", between(10'000, 400'000));
+    spec.priority = static_cast<Priority>(between(0, 1));
+  } else {
+    spec.preempt = chance(80);
+    spec.priority = static_cast<Priority>(between(1, 3));
+  }
+}
+
 void World::submit_some() {
   Submission submission;
   const auto count = chance(90) ? 1 : between(2, 12);
@@ -214,6 +253,7 @@ void World::submit_some() {
     tell("submit refused: " + ids.error().message);
     return;
   }
+  submitted_.insert(ids->begin(), ids->end());
   dispatcher_->when_committed([this, ids = *ids, keys](const Result<void>& committed) {
     if (!committed) return;
     for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -231,6 +271,7 @@ void World::wish() {
   auto item = acknowledged_.begin();
   std::advance(item, between(0, std::ssize(acknowledged_) - 1));
   const JobId id = item->first;
+  if (chance(10)) return edit(id);
   Fact fact = fact::Cancel{"user", std::nullopt};
   if (chance(20)) fact = fact::Hold{"user"};
   if (chance(20)) fact = fact::Release{"user"};
@@ -244,6 +285,17 @@ void World::wish() {
   dispatcher_->when_committed([this, id, is_cancel](const Result<void>& committed) {
     if (committed && is_cancel) acknowledged_[id].cancelled = true;
   });
+}
+
+void World::edit(JobId id) {
+  const auto job = dispatcher_->find(id);
+  if (!job || !*job) return;
+  JobSpec spec = (*job)->spec;
+  spec.priority = static_cast<Priority>(between(0, 3));
+  spec.preempt = chance(50);
+  spec.when_preempted = static_cast<WhenPreempted>(between(0, 2));
+  const auto edited = dispatcher_->edit(id, spec, now());
+  tell(fmt::format("edit of job {}: {}", id.value, edited ? "taken" : edited.error().message));
 }
 
 void World::pass_time(std::int64_t ms) {
@@ -268,7 +320,7 @@ void World::crash(bool power_cut) {
 
 // As the daemon's loop does it.
 void World::settle() {
-  dispatcher_->advance(now());
+  advance();
   if (const auto due = dispatcher_->commit_due(); due && *due <= time_) dispatcher_->commit(now());
 }
 
@@ -287,7 +339,7 @@ void World::finish() {
     std::optional<Time> next = engine_.next_event();
     for (const auto& other : {dispatcher_->next_wakeup(), dispatcher_->commit_due()})
       if (other && (!next || *other < *next)) next = other;
-    if (output_.has_outcomes() || watch_.has_outcomes()) next = time_;
+    if (output_.has_outcomes() || watch_.has_outcomes() || engine_.has_news()) next = time_;
     if (!next) break;
     pass_time(std::max<std::int64_t>(0, (*next - time_).count()));
   }
@@ -301,7 +353,7 @@ void World::finish() {
       fail(fmt::format("job {} never ends: {}", id.value, to_word((*job)->state)));
   }
   for (const auto& [id, told] : acknowledged_) check_time_limit(id, since);
-  if (dispatcher_->resources().jobs_running() != 0) fail("resources are held though all has ended");
+  if (dispatcher_->resources().jobs_holding() != 0) fail("resources are held though all has ended");
   if (engine_.commands_alive() != 0) fail("a command is alive though all has ended");
 }
 
@@ -313,7 +365,9 @@ void World::check_time_limit(JobId id, Time since) {
   const Attempt& attempt = (*job)->attempt;
   const bool obeys =
       std::ranges::find((*job)->spec.command, "ignore_term") == (*job)->spec.command.end();
-  const Time limit = std::max(attempt.started, since) + *(*job)->spec.time_limit;
+  Duration paused = attempt.paused_for;
+  if (attempt.paused_since.ms != 0) paused += attempt.ended - attempt.paused_since;
+  const Time limit = std::max(attempt.started, since) + *(*job)->spec.time_limit + paused;
   if (obeys && attempt.ended > limit + Duration(5))
     fail(fmt::format("job {} ran from {} to {}, beyond its time limit of {}", id.value,
                      attempt.started.ms, attempt.ended.ms, (*job)->spec.time_limit->count()));
@@ -337,18 +391,109 @@ void World::check_now() {
     if (engine_.commands_alive(id) == 0) continue;
     const auto job = dispatcher_->find(id);
     const Demand demand = (*job)->demand();
-    used["CPUs"] += demand.cpus;
+    if (engine_.is_using_cpus(id)) {
+      used["CPUs"] += demand.cpus;
+      ++used["jobs"];
+    }
     used["memory"] += demand.memory;
     used["GPUs"] += demand.gpus;
     for (const auto& [counter, amount] : demand.counters) used[counter] += amount;
     if (!demand.lock.empty()) ++used["lock " + demand.lock];
     who += fmt::format(" {}={}({} CPUs)", id.value, to_word((*job)->state), demand.cpus);
   }
-  const std::map<std::string, std::int64_t> all{{"CPUs", 4},    {"memory", 1000}, {"GPUs", 2},
-                                                {"licence", 2}, {"lock a", 1},    {"lock b", 1}};
+  const std::int64_t jobs_max = capacity_.jobs_max > 0 ? capacity_.jobs_max : INT32_MAX;
+  const std::map<std::string, std::int64_t> all{{"CPUs", 4},       {"memory", 1000}, {"GPUs", 2},
+                                                {"licence", 2},    {"lock a", 1},    {"lock b", 1},
+                                                {"jobs", jobs_max}};
   for (const auto& [what, amount] : used)
     if (amount > all.at(what))
       fail(fmt::format("more of {} is in use than there is:{}", what, who));
+  check_cpus();
+}
+
+// Each CPU belongs to one of those jobs that are bound to CPUs.
+void World::check_cpus() {
+  std::map<int, JobId> owner;
+  for (const auto& [id, told] : acknowledged_) {
+    if (!engine_.is_using_cpus(id)) continue;
+    for (const int cpu : engine_.cpus_of(id))
+      if (const auto [there, is_new] = owner.emplace(cpu, id); !is_new)
+        fail(fmt::format("jobs {} and {} run on CPU {}", there->second.value, id.value, cpu));
+  }
+}
+
+// Looked at right after a plan, so that no edit came in between.
+void World::check_preemptions() {
+  for (const JobId id : submitted_) {
+    if (engine_.commands_alive(id) == 0) continue;
+    const auto job = dispatcher_->find(id);
+    if (!job || !*job) continue;
+    const Attempt& attempt = (*job)->attempt;
+    const Pushed is{(*job)->preempted_at, attempt.went_on,
+                    attempt.stop == StopCause::preempt || attempt.paused_by >= PausedBy::scheduler};
+    const auto [found, is_first_look] = pushed_.emplace(id, is);
+    const Pushed was = std::exchange(found->second, is);
+    if (!is_first_look && is.is_aside && (!was.is_aside || was.at != is.at))
+      check_preemption(**job, was);
+  }
+}
+
+void World::check_preemption(const Job& victim, const Pushed& before) {
+  ++counts_.preemptions;
+  if (victim.is_suspended() || victim.attempt.stop != StopCause::preempt) ++counts_.suspensions;
+  const auto other = dispatcher_->find(victim.attempt.preempted_for);
+  if (!other || !*other) return fail("a job was pushed aside for one that is not there");
+  tell(fmt::format("job {} was pushed aside for job {}", victim.id.value, (*other)->id.value));
+  if ((*other)->spec.priority <= victim.spec.priority)
+    fail(fmt::format("job {} was pushed aside for one of no higher priority", victim.id.value));
+  if (!(*other)->spec.preempt) fail("a job was pushed aside for one that did not ask for it");
+  if (victim.spec.when_preempted == WhenPreempted::never)
+    fail(fmt::format("job {} was pushed aside, and may not be", victim.id.value));
+  for (const Time last : {before.at, before.went_on})
+    if (last.ms > 0 && time_ - last < limits::undisturbed_first)
+      fail(fmt::format("job {} was pushed aside again too soon", victim.id.value));
+}
+
+// Only where it is certain who the head is: one job has the highest priority, ageing included. The
+// shares of groups decide between equal ones, and whoever waits for a lock is no head.
+void World::check_head(const std::map<JobId, bool>& held_before) {
+  const Resources& resources = dispatcher_->resources();
+  const auto priority_of = [&](const Job& job) {
+    return effective_priority(job.spec.priority, std::max(job.queued_at, job.preempted_at), time_);
+  };
+  std::optional<Job> head;
+  int others = 0;
+  for (const JobId id : submitted_) {
+    if (const auto told = acknowledged_.find(id);
+        told != acknowledged_.end() && told->second.is_terminal)
+      continue;
+    const auto job = dispatcher_->find(id);
+    if (!job || !*job || !(*job)->is_in_queue()) continue;
+    if (head && priority_of(*head) > priority_of(**job)) continue;
+    others = head && priority_of(*head) == priority_of(**job) ? others + 1 : 0;
+    head = **job;
+  }
+  if (!head || others > 0) return;
+  const Demand demand = line_of(*head).demand;
+  auto beside_suspended = Resources::Room::beside_suspended(resources);
+  std::vector<Started> started;
+  for (const Resources::Holder& holder : resources.holders()) {
+    const auto before = held_before.find(holder.job);
+    const bool is_new = before == held_before.end();
+    if (holder.is_suspended || (!is_new && !before->second)) continue;
+    const auto job = dispatcher_->find(holder.job);
+    // What was woken to be ended is not going on.
+    if (!is_new && (*job)->state != JobState::paused) continue;
+    if (!is_new) beside_suspended.subtract_suspended(*holder.demand);
+    if (priority_of(**job) < priority_of(*head))
+      started.push_back({holder.job, is_new ? *holder.demand : freed_by_pause(*holder.demand)});
+  }
+  // A head that waits for suspended jobs lets them go first.
+  if (started.empty() || !demand.lock.empty() || !beside_suspended.fits(demand)) return;
+  ++counts_.heads_checked;
+  if (is_delayed(resources, demand, started, time_))
+    fail(fmt::format("job {} was started though job {} waits for what it takes",
+                     started.front().job.value, head->id.value));
 }
 
 // Folding the history gives the rows; its numbers have no hole; each attempt ends once.

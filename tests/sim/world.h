@@ -61,6 +61,14 @@ class World {
  public:
   explicit World(std::uint64_t seed);
 
+  // How often the story did what it is there for.
+  struct Counts {
+    std::int64_t preemptions = 0;
+    std::int64_t suspensions = 0;
+    std::int64_t heads_checked = 0;
+  };
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+
   // Runs the seed's story and then lets it end. Empty when every promise held; else what broke,
   // with the last lines of the story.
   std::string run(int steps);
@@ -77,16 +85,32 @@ class World {
     return low + static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(high - low + 1));
   }
   Now now() const { return {time_, UtcTime{1'800'000'000'000 + time_.ms}}; }
+  // What is known of a job that may be pushed aside.
+  struct Pushed {
+    Time at;
+    Time went_on;
+    bool is_aside = false;
+    auto operator<=>(const Pushed&) const = default;
+  };
+
   void boot();
+  void advance();
   void do_something();
   void submit_some();
   JobSpec draw_spec();
+  void pass_quietly();
+  void draw_preemption(JobSpec& spec);
   void wish();
+  void edit(JobId id);
   void pass_time(std::int64_t ms);
   void crash(bool power_cut);
   void settle();
   void finish();
   void check_now();
+  void check_cpus();
+  void check_preemptions();
+  void check_preemption(const Job& victim, const Pushed& before);
+  void check_head(const std::map<JobId, bool>& held_before);
   void check_time_limit(JobId id, Time since);
   void check_rows_against_events();
   void check_truth(const Job& job);
@@ -102,6 +126,11 @@ class World {
   std::unique_ptr<Dispatcher> dispatcher_;
   std::map<JobId, Told> acknowledged_;
   std::map<std::string, JobId> keys_;
+  Capacity capacity_;
+  bool is_crowded_ = false;    // by long jobs of low priorities
+  std::set<JobId> submitted_;  // acknowledged or not
+  std::map<JobId, Pushed> pushed_;
+  Counts counts_;
   std::vector<std::string> story_;
   std::string failure_;
   int power_cuts_ = 0;

@@ -13,71 +13,60 @@
 namespace reeve::test {
 namespace {
 
+std::vector<std::string> all_of(const std::vector<std::vector<std::string>>& lists) {
+  std::vector<std::string> all;
+  for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
+}
+
 // The situations in which a fact is taken; a name without a suffix means all of that state.
 const std::map<std::string, std::vector<std::string>>& table() {
+  static const std::vector<std::string> waiting{"held",    "held_backing_off", "held_between",
+                                                "queued",  "queued_intended",  "queued_withdrawn",
+                                                "requeued"};
+  static const std::vector<std::string> alive{
+      "starting",  "running",    "pausing",    "paused",          "giving_way",
+      "suspended", "cancelling", "timing_out", "timing_out_hung", "suspended_and_paused",
+      "requeueing"};
+  static const std::vector<std::string> finishing{"finishing", "finishing_failed",
+                                                  "finishing_examining", "finishing_validating",
+                                                  "finishing_publishing"};
   static const std::map<std::string, std::vector<std::string>> rows{
-      {"Hold", {"queued", "queued_intended", "queued_withdrawn"}},
+      {"Hold", {"queued", "queued_intended", "queued_withdrawn", "requeued"}},
       {"Release", {"held", "held_backing_off", "held_between"}},
       {"Due", {"held_backing_off", "held_between"}},
-      {"Cancel",
-       {"held", "held_backing_off", "held_between", "queued", "queued_intended", "queued_withdrawn",
-        "starting", "running", "pausing", "paused", "cancelling", "timing_out", "timing_out_hung",
-        "finishing", "finishing_failed", "finishing_examining", "finishing_validating",
-        "finishing_publishing"}},
-      {"Intend", {"queued", "queued_withdrawn"}},
+      {"Cancel", all_of({waiting, alive, finishing})},
+      {"Intend", {"queued", "queued_withdrawn", "requeued"}},
       {"Launch", {"queued_intended"}},
-      {"Launched",
-       {"queued_intended", "starting", "running", "pausing", "paused", "cancelling", "timing_out",
-        "timing_out_hung", "finishing", "finishing_failed", "finishing_examining",
-        "finishing_validating", "finishing_publishing"}},
+      {"Launched", all_of({{"queued_intended"}, alive, finishing})},
       {"LaunchFailed", {"starting", "cancelling"}},
       {"Withdraw", {"queued_intended"}},
-      {"Started",
-       {"starting", "running", "pausing", "paused", "cancelling", "timing_out", "timing_out_hung",
-        "finishing", "finishing_failed", "finishing_examining", "finishing_validating",
-        "finishing_publishing"}},
-      {"Exited",
-       {"starting", "running", "pausing", "paused", "cancelling", "timing_out", "timing_out_hung"}},
+      {"Started", all_of({alive, finishing})},
+      {"Exited", alive},
       {"Ended", {"finishing", "finishing_failed"}},
-      {"KillStuck",
-       {"starting", "running", "pausing", "paused", "cancelling", "timing_out", "timing_out_hung",
-        "finishing", "finishing_failed", "finishing_examining", "finishing_validating",
-        "finishing_publishing"}},
-      {"TimeLimit", {"running", "pausing"}},
-      {"Stalled", {"running", "pausing"}},
-      {"FoundError",
-       {"starting", "running", "pausing", "paused", "cancelling", "timing_out", "timing_out_hung",
-        "finishing", "finishing_failed", "finishing_examining"}},
-      {"FoundWarning",
-       {"starting", "running", "pausing", "paused", "cancelling", "timing_out", "timing_out_hung",
-        "finishing", "finishing_failed", "finishing_examining"}},
-      {"Noted",
-       {"starting", "running", "pausing", "paused", "cancelling", "timing_out", "timing_out_hung",
-        "finishing", "finishing_failed", "finishing_examining", "finishing_validating",
-        "finishing_publishing"}},
+      {"KillStuck", all_of({alive, finishing})},
+      {"Stalled", {"running", "pausing", "giving_way"}},
+      {"FoundError", all_of({alive, {"finishing", "finishing_failed", "finishing_examining"}})},
+      {"FoundWarning", all_of({alive, {"finishing", "finishing_failed", "finishing_examining"}})},
+      {"Noted", all_of({alive, finishing})},
       {"Examined", {"finishing_examining"}},
       {"ExaminedFailure", {"finishing_examining"}},
       {"ValidatedWell", {"finishing_validating"}},
       {"ValidatedBadly", {"finishing_validating"}},
-      {"Pause", {"running"}},
-      {"Resume", {"paused", "pausing"}},
-      {"Paused", {"running", "pausing"}},
-      {"Resumed", {"paused"}},
+      {"TimeLimit", {"running", "pausing", "giving_way"}},
+      {"Pause", {"running", "giving_way", "suspended"}},
+      {"Resume", {"paused", "pausing", "suspended_and_paused"}},
+      {"Paused", {"running", "pausing", "giving_way"}},
+      {"Resumed", {"paused", "suspended", "suspended_and_paused"}},
+      {"Preempt", {"running", "paused"}},
+      {"GoOn", {"suspended"}},
       {"Retry", {"completed", "failed", "cancelled", "timeout", "lost", "skipped"}},
-      {"EditLimits",
-       {"held", "held_backing_off", "held_between", "queued", "queued_intended", "queued_withdrawn",
-        "starting", "running", "pausing", "paused", "cancelling", "timing_out", "timing_out_hung",
-        "finishing", "finishing_failed", "finishing_examining", "finishing_validating",
-        "finishing_publishing"}},
-      {"EditDemand",
-       {"held", "held_backing_off", "held_between", "queued", "queued_intended",
-        "queued_withdrawn"}},
+      {"EditLimits", all_of({waiting, alive, finishing})},
+      {"EditDemand", waiting},
       {"Published", {"finishing_publishing"}},
       {"PublishClash", {"finishing_publishing"}},
       {"PublishFailed", {"finishing_publishing"}},
-      {"KeeperGone",
-       {"queued_intended", "starting", "running", "pausing", "paused", "cancelling", "timing_out",
-        "timing_out_hung", "finishing", "finishing_failed"}}};
+      {"KeeperGone", all_of({{"queued_intended", "finishing", "finishing_failed"}, alive})}};
   return rows;
 }
 
@@ -237,6 +226,7 @@ void run_story(std::uint64_t seed, std::set<JobState>& seen, int& retries) {
   Job job = queued_job();
   job.spec.retry.retries = static_cast<std::int32_t>(random() % 3);
   job.spec.retry.on_lost = random() % 2 == 0;
+  job.spec.when_preempted = static_cast<WhenPreempted>(random() % 3);
   std::int64_t ms = 1000;
   for (int i = 0; i < 300; ++i) {
     ms += static_cast<std::int64_t>(random() % 1000);

@@ -44,6 +44,10 @@ Fact ended(bool has_results) {
   return ended;
 }
 
+Fact preempt() {
+  return fact::Preempt{{8}, Priority::high};
+}
+
 Job queued_job() {
   Job job;
   job.id = {7};
@@ -103,6 +107,12 @@ std::vector<Situation> all_situations() {
   const Job between = after(with_retry, {exited(3), ended(false)});
   const Job pausing = after(running_job(), {fact::Pause{"ann"}});
   const Job paused = after(pausing, {fact::Paused{true, Time{920}}});
+  const Job giving_way = after(running_job(), {preempt()});
+  const Job suspended = after(giving_way, {fact::Paused{true, Time{920}}});
+  const Job suspended_and_paused = after(suspended, {fact::Pause{"ann"}});
+  Job may_be_requeued = running_job();
+  may_be_requeued.spec.when_preempted = WhenPreempted::requeue;
+  const Job requeueing = after(may_be_requeued, {preempt()});
   Job skipped = held;
   skipped.state = JobState::skipped;
   return {
@@ -116,6 +126,11 @@ std::vector<Situation> all_situations() {
       {"running", running_job()},
       {"pausing", pausing},
       {"paused", paused},
+      {"giving_way", giving_way},
+      {"suspended", suspended},
+      {"suspended_and_paused", suspended_and_paused},
+      {"requeueing", requeueing},
+      {"requeued", after(requeueing, {stopped_by_us(), ended(false)})},
       {"cancelling", after(running_job(), {fact::Cancel{"ann", {}}})},
       {"timing_out", after(running_job(), {fact::TimeLimit{}})},
       {"timing_out_hung", after(running_job(), {fact::Stalled{"no life"}})},
@@ -152,6 +167,8 @@ std::vector<NamedFact> all_facts() {
       {"EditLimits", fact::Edit{"ann", other_limits}},
       {"EditDemand", fact::Edit{"ann", other_demand}},
       {"Due", fact::Due{}},
+      {"Preempt", preempt()},
+      {"GoOn", fact::GoOn{}},
       {"Intend", fact::Intend{6, {0}, {}}},
       {"Launch", fact::Launch{}},
       {"Launched", fact::Launched{"cgroup", "c2", "/stage2", "/log2", "cgroup"}},

@@ -18,6 +18,8 @@ namespace reeve::test {
 [[nodiscard]] Fact stopped_by_us();
 [[nodiscard]] Fact ended(bool has_results);  // without a log
 [[nodiscard]] Fact found(Severity severity);
+// For job 8, which has priority high.
+[[nodiscard]] Fact preempt();
 
 // A job with a time limit of one minute and a grace of two seconds, freshly submitted.
 [[nodiscard]] Job queued_job();

@@ -29,6 +29,8 @@ JobSpec full_spec() {
   spec.group = "group";
   spec.tags = {"one", "two"};
   spec.isolate = true;
+  spec.preempt = true;
+  spec.when_preempted = WhenPreempted::never;
   spec.pin_cpus = true;
   spec.max_workers = 20;
   spec.checkpoint = true;
@@ -51,7 +53,9 @@ Attempt full_attempt() {
   a.open = true;
   a.intent = true;
   a.placement = {"cgroup", "pool/c5", {3, 0, 7}, {2, 5}, 50, "samples"};
-  a.pause_wanted = true;
+  a.paused_by = PausedBy::scheduler_and_user;
+  a.went_on = Time{53};
+  a.preempted_for = {54};
   a.paused_since = {51};
   a.paused_for = Duration(52);
   a.staging = "/staging";
@@ -91,6 +95,8 @@ Job full_job() {
   job.ended_at = {47};
   job.reason = Reason::keeper_died;
   job.error = "error of the job";
+  job.preemptions = 48;
+  job.preempted_at = {49};
   job.attempt = full_attempt();
   return job;
 }
@@ -439,6 +445,9 @@ TEST_F(StoreTest, WaitingJobsComeOldestFirstWithWhatThePlanNeeds) {
   EXPECT_EQ(rows[0].group, "");
   EXPECT_EQ(rows[1].time_limit, full_spec().time_limit);
   EXPECT_EQ(rows[1].group, full_spec().group);
+  EXPECT_FALSE(rows[0].preempt);
+  EXPECT_TRUE(rows[1].preempt);
+  EXPECT_EQ(rows[1].preempted_at, Time{49});
 }
 
 TEST_F(StoreTest, JobsThatMayHaveAKeeperAreActiveOnesAndCommittedStarts) {

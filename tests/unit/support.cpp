@@ -78,10 +78,11 @@ std::string dump(const Attempt& a) {
       a.usage.read_bytes, a.usage.write_bytes, a.log_summary.bytes, a.log_summary.lost,
       a.log_summary.gap_begin, a.log_summary.gap_end, a.leftovers, a.cancel_too_late, a.kill_stuck,
       a.launch_failures);
-  text += fmt::format("cpus={} memory=[{} {}] pause=[{} {} {}] oom=[{} {} {} {}] ", cpus,
-                      a.placement.memory_limit, a.placement.memory_by, a.pause_wanted,
-                      a.paused_since.ms, a.paused_for.count(), a.usage.oom_kills,
-                      a.usage.over_memory, a.usage.memory_peak, a.usage.machine_oom_kills);
+  text += fmt::format(
+      "cpus={} memory=[{} {}] pause=[{} {} {}] oom=[{} {} {} {}] ", cpus, a.placement.memory_limit,
+      a.placement.memory_by, static_cast<int>(a.paused_by), a.paused_since.ms, a.paused_for.count(),
+      a.usage.oom_kills, a.usage.over_memory, a.usage.memory_peak, a.usage.machine_oom_kills);
+  text += fmt::format("went_on={} preempted_for={} ", a.went_on.ms, a.preempted_for.value);
   return text + fmt::format("pid={} started={} ended={} started_at={} ended_at={} dir={} error={}",
                             a.main_pid, a.started.ms, a.ended.ms, a.started_at.ms, a.ended_at.ms,
                             a.results_dir, a.error);
@@ -90,11 +91,11 @@ std::string dump(const Attempt& a) {
 std::string dump(const Job& job) {
   return fmt::format(
       "id={} context={} state={} queued_at={} release_at={} submitted_at={} ended_at={} reason={} "
-      "error={} retries_from={} grown={}\nspec={}\nattempt: {}",
+      "error={} retries_from={} grown={} preemptions={} preempted_at={}\nspec={}\nattempt: {}",
       job.id.value, job.context, to_word(job.state), job.queued_at.ms,
       job.release_at ? std::to_string(job.release_at->ms) : "none", job.submitted_at.ms,
       job.ended_at.ms, to_word(job.reason), job.error, job.retries_from, job.grown_memory,
-      to_line(spec_to_json(job.spec)), dump(job.attempt));
+      job.preemptions, job.preempted_at.ms, to_line(spec_to_json(job.spec)), dump(job.attempt));
 }
 
 int status_of_child(const std::function<int()>& body) {

@@ -31,11 +31,14 @@ std::expected<fact::Launched, OsError> FakeEngine::start(const StartOrder& order
   for (const std::string& word : order.spec.command)
     if (word.starts_with("spawn_error=") &&
         ++spawn_errors_[{order.key.job, order.key.attempt, 0}] <=
-            parse_integer(word.substr(12)).value_or(0))
+            parse_integer(word.substr(12)).value_or(0)) {
+      ++starts_failed_;
       return os_failed("start a keeper", EAGAIN);
+    }
   Run run;
   run.script = parse(order.spec.command);
   run.permit_at = now_ + Duration(run.script.spawn);
+  run.cpus = order.placement.cpus;
   boot_of_[order.key] = boot_;
   runs_[order.key] = run;
   return fact::Launched{"fake", "", "", "log", ""};
@@ -131,6 +134,7 @@ void FakeEngine::stop(const AttemptKey& key, Duration grace) {
   if (run.frozen) {  // it must wake to act on it
     run.ends_at = now_ + *run.frozen;
     run.frozen.reset();
+    run.woken_to_end = true;
   }
   if (!run.job_alive) return;  // the keeper acts on it once the job is born
   if (!run.script.ignore_term) run.ends_at = now_;
@@ -151,6 +155,10 @@ void FakeEngine::freeze(const AttemptKey& key, bool wanted) {
     run.frozen.reset();
   }
   record(key, fact::Paused{wanted, now_});
+}
+
+void FakeEngine::bind(const AttemptKey& key, const std::vector<int>& cpus) {
+  if (const auto found = runs_.find(key); found != runs_.end()) found->second.cpus = cpus;
 }
 
 Result<void> FakeEngine::signal(const AttemptKey&, int) {
@@ -210,6 +218,19 @@ void FakeEngine::reboot() {
 std::size_t FakeEngine::commands_alive(JobId job) const {
   return static_cast<std::size_t>(std::ranges::count_if(
       runs_, [&](const auto& item) { return item.first.job == job && item.second.job_alive; }));
+}
+
+bool FakeEngine::is_using_cpus(JobId job) const {
+  return std::ranges::any_of(runs_, [&](const auto& item) {
+    const Run& run = item.second;
+    return item.first.job == job && run.job_alive && !run.frozen && !run.woken_to_end;
+  });
+}
+
+std::vector<int> FakeEngine::cpus_of(JobId job) const {
+  for (const auto& [key, run] : runs_)
+    if (key.job == job && run.job_alive) return run.cpus;
+  return {};
 }
 
 std::size_t FakeEngine::commands_alive() const {

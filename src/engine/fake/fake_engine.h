@@ -22,13 +22,20 @@ class FakeEngine : public Engine {
   void run_until(Time now);
   // When the next thing happens by itself.
   [[nodiscard]] std::optional<Time> next_event() const;
+  // Something has happened that was not observed yet: the daemon would be woken.
+  [[nodiscard]] bool has_news() const { return read_ < journal_.size() || !gone_.empty(); }
   // All keepers and jobs are gone, as after a power cut; of the journal only what was read stays.
   void reboot();
 
   // How often each start's command was started, and each attempt's: for the checkers.
   [[nodiscard]] const std::map<AttemptKey, int>& commands_started() const { return started_; }
+  [[nodiscard]] std::int64_t starts_failed() const { return starts_failed_; }
   [[nodiscard]] std::size_t commands_alive(JobId job) const;
   [[nodiscard]] std::size_t commands_alive() const;
+  // Its command lives, and neither is it frozen nor was it when it was asked to end.
+  [[nodiscard]] bool is_using_cpus(JobId job) const;
+  // The CPUs that it is bound to; empty: to none in particular.
+  [[nodiscard]] std::vector<int> cpus_of(JobId job) const;
 
   std::expected<fact::Launched, OsError> start(const StartOrder& order) override;
   void stop(const AttemptKey& key, Duration grace) override;
@@ -39,6 +46,7 @@ class FakeEngine : public Engine {
   Result<void> restore(const std::string& cursor) override;
   fact::Launched describe(const Job& job) override;
   void freeze(const AttemptKey& key, bool wanted) override;
+  void bind(const AttemptKey& key, const std::vector<int>& cpus) override;
   Time boot_time() const override { return booted_; }
   Recovery recover(const Job& job) override;
   void finish_recovery() override {}
@@ -69,6 +77,8 @@ class FakeEngine : public Engine {
     bool stopped = false;
     bool exited = false;
     std::optional<Duration> frozen;  // what is left to run
+    bool woken_to_end = false;
+    std::vector<int> cpus;
   };
   static Script parse(const std::vector<std::string>& command);
   std::optional<Time> next_of(const Run& run) const;
@@ -82,6 +92,7 @@ class FakeEngine : public Engine {
   std::map<AttemptKey, Permit> permits_;
   std::map<AttemptKey, int> started_;
   std::map<AttemptKey, int> spawn_errors_;
+  std::int64_t starts_failed_ = 0;
   std::vector<Observed> journal_;
   std::size_t read_ = 0;
   // Keepers that died under a living daemon, which sweeps and tells at once.

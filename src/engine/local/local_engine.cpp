@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/checksum.h"
 #include "base/limits.h"
+#include "contain/affinity.h"
 #include "contain/containment.h"
 #include "contain/exit_status.h"
 #include "contain/isolation.h"
@@ -242,6 +243,12 @@ void LocalEngine::freeze(const AttemptKey& key, bool wanted) {
   if (found == runs_.end()) return;
   wake(found->second);
   send(key, found->second, control_pause, wanted ? 1 : 0);
+}
+
+void LocalEngine::bind(const AttemptKey& key, const std::vector<int>& cpus) {
+  const auto found = runs_.find(key);
+  if (found == runs_.end() || found->second.keeper_gone || found->second.end_seen) return;
+  bind_to_cpus(descendants_of(found->second.keeper), cpus);
 }
 
 Result<void> LocalEngine::signal(const AttemptKey& key, int signal) {

@@ -45,6 +45,7 @@ class LocalEngine : public Engine {
   std::expected<fact::Launched, OsError> start(const StartOrder& order) override;
   void stop(const AttemptKey& key, Duration grace) override;
   void freeze(const AttemptKey& key, bool wanted) override;
+  void bind(const AttemptKey& key, const std::vector<int>& cpus) override;
   Result<void> signal(const AttemptKey& key, int signal) override;
   std::string processes(const AttemptKey& key) override;
   std::vector<Observed> observe() override;
