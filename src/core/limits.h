@@ -72,6 +72,13 @@ inline constexpr Duration watchdog_min{1000};
 // screen or two.
 inline constexpr std::size_t notify_bytes_max = 4096;
 inline constexpr std::size_t notify_text_bytes_max = 200;
+// Taken from one job at once; one that has more to say waits: 640 messages a second are enough for
+// everybody, and cost little.
+inline constexpr std::size_t notify_messages_max = 64;
+inline constexpr Duration notify_pause{100};
+// Jobs that run at a time and can speak to us; a descriptor each. Numbers of their sockets.
+inline constexpr std::size_t notify_sockets_max = 512;
+inline constexpr std::int64_t notify_number_max = 9'999'999;
 inline constexpr std::size_t result_name_bytes_max = 100;
 // A job's statement of its outcome, and what is taken from it.
 inline constexpr std::size_t status_file_bytes_max = 64 << 10;

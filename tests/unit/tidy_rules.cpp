@@ -46,6 +46,7 @@ const std::map<std::string, std::set<std::string>>& arrows() {
       {"engine/fake", {"base", "core", "engine"}},
       {"engine/local", {"base", "core", "contain", "keeper", "engine"}},
       {"keeper", {"base", "contain"}},
+      {"watch", {"base", "core", "contain"}},
       {"api", {"base", "core", "store"}},
       {"systemd", {"base"}},
       {"cli", {"base", "core", "contain", "api", "systemd"}},
