@@ -100,6 +100,20 @@ inline constexpr std::size_t log_tail_bytes = 4096;
 inline constexpr int log_read_pause_ms = 20;
 // How often running attempts are looked at.
 inline constexpr int watch_look_ms = 1000;
+// Of a line of a log so much is searched for errors; the rest of it is left out.
+inline constexpr std::size_t log_line_bytes_max = 64UL << 10;
+// What is told of an error: two lines of a terminal, and a long path.
+inline constexpr std::size_t finding_message_bytes_max = 400;
+inline constexpr std::size_t finding_place_bytes_max = 200;
+// Findings of one rule in one attempt that are told; a log of nothing but errors has millions.
+inline constexpr std::int64_t findings_kept_max = 100;
+// Findings within a session of tests, which are told when it ends.
+inline constexpr std::size_t findings_held_max = 100;
+// Patterns of a job, in each of its lists; each is tried on all of its log.
+inline constexpr std::size_t log_patterns_max = 64;
+inline constexpr std::size_t log_pattern_bytes_max = 1000;
+// A compiled pattern: a thousand repeated classes do not fit.
+inline constexpr std::int64_t log_pattern_memory_max = 1 << 20;
 inline constexpr Duration ageing_step{60 * 60 * 1000};
 // How long a job that was pushed aside is left alone, from then and from when it goes on; doubled
 // with each further time, so that it ends however many others come.

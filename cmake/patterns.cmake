@@ -1,0 +1,10 @@
+# Vectorscan and RE2, which Debian packages without files for CMake.
+function(reeve_system_library target library header)
+  find_library(${target}_file ${library} REQUIRED)
+  find_path(${target}_headers ${header} REQUIRED)
+  add_library(${target} INTERFACE IMPORTED)
+  target_link_libraries(${target} INTERFACE ${${target}_file})
+  target_include_directories(${target} INTERFACE ${${target}_headers})
+endfunction()
+reeve_system_library(vectorscan hs hs/hs.h)
+reeve_system_library(re2 re2 re2/re2.h)
