@@ -5,6 +5,7 @@
 #include <boost/describe/enum_to_string.hpp>
 
 #include "base/json.h"
+#include "core/validation_json.h"
 
 namespace reeve {
 
@@ -14,11 +15,6 @@ BOOST_DESCRIBE_ENUM(Staging, keep, discard)
 BOOST_DESCRIBE_ENUM(ContainmentWish, any, strict)
 BOOST_DESCRIBE_ENUM(OnLogError, fail, warn, ignore)
 BOOST_DESCRIBE_ENUM(OnStall, kill, warn, retry)
-BOOST_DESCRIBE_ENUM(Severity, warning, error)
-BOOST_DESCRIBE_ENUM(OnInvalid, fail, warn)
-BOOST_DESCRIBE_ENUM(CheckKind, files, images, table, log_clean, command)
-BOOST_DESCRIBE_STRUCT(Check, (), (kind, name, severity, path))
-BOOST_DESCRIBE_STRUCT(Validation, (), (on_invalid, checks, time_limit))
 BOOST_DESCRIBE_STRUCT(LogPolicy, (), (on_error, fail_on, warn_on, ignore))
 BOOST_DESCRIBE_STRUCT(RetryPolicy, (), (retries, on_lost, on, delay))
 BOOST_DESCRIBE_STRUCT(Demand, (), (cpus, memory, gpus, counters, lock))

@@ -45,6 +45,7 @@ const std::map<std::string, std::set<std::string>>& arrows() {
       {"engine/fake", {"base", "core", "engine"}},
       {"engine/local", {"base", "core", "contain", "keeper", "engine"}},
       {"keeper", {"base", "contain"}},
+      {"data", {"base", "core"}},
       {"api", {"base", "core", "store"}},
       {"systemd", {"base"}},
       {"cli", {"base", "core", "contain", "api", "systemd"}},
@@ -53,7 +54,7 @@ const std::map<std::string, std::set<std::string>>& arrows() {
         "keeper", "api", "systemd"}},
       {"programs",
        {"base", "core", "contain", "store", "output", "engine", "engine/fake", "engine/local",
-        "keeper", "api", "cli", "daemon"}},
+        "keeper", "api", "cli", "daemon", "data"}},
   };
   return allowed;
 }
