@@ -76,6 +76,8 @@ inline constexpr std::size_t report_bytes_max = 8UL << 20;
 inline constexpr std::size_t validation_request_bytes_max = 32UL << 20;
 // Validations at a time: each may use two CPUs and as much memory as below, beside running jobs.
 inline constexpr std::size_t validations_at_once_max = 2;
+// Each holds a specification and an environment.
+inline constexpr std::size_t validations_waiting_max = 1000;
 inline constexpr unsigned validation_threads_max = 2;
 inline constexpr std::int64_t validation_memory_default = 1LL << 30;
 inline constexpr std::int64_t validation_memory_min = 64LL << 20;

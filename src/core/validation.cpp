@@ -212,8 +212,8 @@ CheckOutcome judge_log(const Check& check, const LogFacts& log) {
               log.first_error.empty()
                   ? "the log tells of " + count
                   : fmt::format("the log tells of {}, first: {}", count, log.first_error));
-  } else if (!log.is_complete) {
-    return unknown_outcome(check, "a part of the log was cut or lost");
+  } else if (!log.trouble.empty()) {
+    return unknown_outcome(check, log.trouble);
   } else {
     outcome.verdict = CheckVerdict::passed;
     set_texts(outcome, "no error", "the log tells of no error");
@@ -249,6 +249,13 @@ ValidationReport make_report(ValidationReport head, std::vector<CheckOutcome> ou
   }
   head.checks = std::move(outcomes);
   return head;
+}
+
+ValidationReport unknown_report(const ValidationReport& head, const std::vector<Check>& checks,
+                                std::string_view why) {
+  std::vector<CheckOutcome> outcomes;
+  for (const Check& check : checks) outcomes.push_back(unknown_outcome(check, why));
+  return make_report(head, std::move(outcomes));
 }
 
 std::string reason_of(const ValidationReport& report) {

@@ -119,7 +119,7 @@ struct ValidationReport {
 struct LogFacts {
   std::int64_t errors = 0;
   std::string first_error;  // its message
-  bool is_complete = true;  // it was read to its end, and nothing of it was cut or lost
+  std::string trouble;      // why more may be in it, ends a sentence; empty: all was seen
   bool operator==(const LogFacts&) const = default;
 };
 
@@ -157,6 +157,10 @@ void add_metric(std::map<std::string, double>& sums, const std::string& name, do
 // Fills in what follows from the outcomes.
 [[nodiscard]] ValidationReport make_report(ValidationReport head,
                                            std::vector<CheckOutcome> outcomes);
+// Nobody can say anything of any of them.
+[[nodiscard]] ValidationReport unknown_report(const ValidationReport& head,
+                                              const std::vector<Check>& checks,
+                                              std::string_view why);
 // Why the verdict is what it is, in one line: "table out/a.csv: column `lat` is missing".
 [[nodiscard]] std::string reason_of(const ValidationReport& report);
 

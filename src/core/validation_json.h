@@ -31,7 +31,7 @@ BOOST_DESCRIBE_STRUCT(CheckOutcome, (),
 BOOST_DESCRIBE_STRUCT(ValidationReport, (),
                       (name, pipeline, job, attempt, status, files_checked, errors_found, warnings,
                        metrics_summary, checks))
-BOOST_DESCRIBE_STRUCT(LogFacts, (), (errors, first_error, is_complete))
+BOOST_DESCRIBE_STRUCT(LogFacts, (), (errors, first_error, trouble))
 
 // What `reeve-data check` reads: checks of files, images and tables.
 struct DataRequest {

@@ -34,9 +34,22 @@ std::string first_words(std::string_view text) {
   for (const std::string_view hints :
        {"\n\nLINE ", "\n\n", "\nPossible ", "\nThis can happen", "\n  file ="})
     text = text.substr(0, text.find(hints));
-  std::string out(text);
-  for (char& c : out)
-    if (c == '\n') c = ' ';
+  std::string out;
+  while (!text.empty()) {
+    // Files go by such names here, which say nothing to people.
+    constexpr std::string_view place = "/proc/self/fd/";
+    const bool is_quote = text.front() == '"' || text.front() == '\'';
+    const std::string_view inner = text.substr(is_quote ? 1 : 0);
+    if (inner.starts_with(place)) {
+      const std::size_t end = inner.find_first_not_of("0123456789", place.size());
+      text = end == std::string_view::npos ? "" : inner.substr(end + (is_quote ? 1 : 0));
+      out += "it";
+      continue;
+    }
+    out += text.front() == '\n' ? ' ' : text.front();
+    text.remove_prefix(1);
+  }
+  while (out.ends_with(' ')) out.pop_back();
   return out;
 }
 

@@ -169,12 +169,11 @@ Result<TextScan> scan_text(int file, const ScanOptions& options) {
     errno = 0;
     const int got = ::gzread(stream.get(), block.data(), static_cast<unsigned>(block.size()));
     int code = Z_OK;
-    const char* text = ::gzerror(stream.get(), &code);
+    (void)::gzerror(stream.get(), &code);
     if (code == Z_ERRNO) return failed(OsError{errno, "read it"});
     if (code == Z_MEM_ERROR) return failed(ErrorCode::full, "there is no memory");
     if (code == Z_BUF_ERROR) return faulty("it ends in the middle of the compressed data");
-    if (code != Z_OK || got < 0)
-      return faulty(fmt::format("its compressed data is damaged ({})", text));
+    if (code != Z_OK || got < 0) return faulty("its compressed data is damaged");
     if (got == 0 || scanner.has_fault()) {
       TextScan scan = scanner.finish();
       scan.is_compressed = ::gzdirect(stream.get()) == 0;
