@@ -205,7 +205,7 @@ Result<void> apply_key(Check& check, const std::string& name, const std::string&
     if (name == key.name) return key.apply(check, value);
     known.emplace_back(key.name);
   }
-  return detail::unknown_word("`" + name + "`", name, known);
+  return detail::unknown_word("this key", name, known);
 }
 
 // Leaves `at` behind the last key.

@@ -80,7 +80,8 @@ inline constexpr std::size_t validations_at_once_max = 2;
 inline constexpr std::size_t validations_waiting_max = 1000;
 inline constexpr unsigned validation_threads_max = 2;
 inline constexpr std::int64_t validation_memory_default = 1LL << 30;
-inline constexpr std::int64_t validation_memory_min = 64LL << 20;
+// With less, DuckDB has no room for what it needs to write to the disk what does not fit.
+inline constexpr std::int64_t validation_memory_min = 128LL << 20;
 // How often a command that checks is looked at for its memory.
 inline constexpr Duration validation_memory_look{200};
 // The last words of a command that are kept.

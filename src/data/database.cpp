@@ -31,8 +31,8 @@ SqlTrouble::Kind kind_of(duckdb_error_type type) {
 std::string first_words(std::string_view text) {
   constexpr std::string_view invalid = "Invalid Input Error: ";
   if (text.starts_with(invalid)) text.remove_prefix(invalid.size());
-  for (const std::string_view hints :
-       {"\n\nLINE ", "\n\n", "\nPossible ", "\nThis can happen", "\n  file ="})
+  for (const std::string_view hints : {"\n\nLINE ", "\n\n", "\nPossible ", "\nThis can happen",
+                                       "\nDatabase is launched", "\n  file ="})
     text = text.substr(0, text.find(hints));
   std::string out;
   while (!text.empty()) {

@@ -14,6 +14,10 @@
 namespace reeve {
 namespace {
 
+// DuckDB reads CSV in pieces of so many of the longest lines, one for each thread; its own 16 leave
+// nothing of a small memory.
+constexpr std::size_t buffer_lines = 4;
+
 std::unexpected<TableTrouble> fault(std::string text) {
   return std::unexpected(TableTrouble{true, std::move(text)});
 }
@@ -104,10 +108,11 @@ TableSource::Opening TableSource::open_csv(const OpenedFile& file, char delimite
   reader_ = fmt::format(
       "read_csv({}, auto_detect = false, header = true, columns = {{{}}}, delim = {}, "
       "quote = '\"', escape = '\"', comment = '', null_padding = false, ignore_errors = false, "
-      "strict_mode = {}, max_line_size = {}, compression = '{}')",
+      "strict_mode = {}, max_line_size = {}, buffer_size = {}, compression = '{}')",
       place_of(file), numbered("'c", columns_.size(), "': 'VARCHAR'"),
       quote_literal(std::string_view(&delimiter, 1)), scanned->has_mixed_ends ? "false" : "true",
-      limits::table_line_bytes_max, scanned->is_compressed ? "gzip" : "none");
+      limits::table_line_bytes_max, buffer_lines * limits::table_line_bytes_max,
+      scanned->is_compressed ? "gzip" : "none");
   return {};
 }
 

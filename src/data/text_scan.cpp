@@ -35,7 +35,9 @@ class Scanner {
 
   TextScan finish() {
     if (!scan_.fault.empty()) return std::move(scan_);
-    if (state_ == State::quoted)
+    if (rest_ > 0)
+      fail(fmt::format("line {} is not UTF-8", line_));
+    else if (state_ == State::quoted)
       fail(fmt::format("the quote that opens in line {} is not closed", quote_line_));
     else if (record_bytes_ > 0)
       end_record();
@@ -52,12 +54,33 @@ class Scanner {
       return fail(
           fmt::format("line {} has more than {}", line_, size_text(limits::table_line_bytes_max)));
     if (c == '\0') return fail(fmt::format("a NUL byte is in line {}", line_));
+    if (!is_utf8(static_cast<unsigned char>(c)))
+      return fail(fmt::format("line {} is not UTF-8", line_));
     const bool was_return = after_return_;
     after_return_ = false;
     if (c == '\n' || c == '\r') return end_line(c, was_return);
     ++record_bytes_;
     if (options_.shape == RecordShape::lines) return;
     take_of_field(c);
+  }
+
+  // Whether the text can go on with this byte. Overlong forms and surrogates are seen by the second
+  // byte of a character.
+  bool is_utf8(unsigned char c) {
+    if (c < 0x80 && rest_ == 0) return true;
+    if (rest_ > 0) {
+      const bool is_good = c >= second_min_ && c <= second_max_;
+      second_min_ = 0x80;
+      second_max_ = 0xBF;
+      --rest_;
+      return is_good;
+    }
+    rest_ = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : 1;
+    if (c == 0xE0) second_min_ = 0xA0;
+    if (c == 0xED) second_max_ = 0x9F;
+    if (c == 0xF0) second_min_ = 0x90;
+    if (c == 0xF4) second_max_ = 0x8F;
+    return c >= 0xC2 && c <= 0xF4;
   }
 
   void take_of_field(char c) {
@@ -113,7 +136,6 @@ class Scanner {
     if (scan_.records > 0) return;
     if (scan_.header.size() == limits::table_columns_max)
       return fail(fmt::format("it has more than {} columns", limits::table_columns_max));
-    if (valid_utf8(field_) != field_) return fail("its first line is not UTF-8");
     scan_.header.push_back(std::exchange(field_, {}));
   }
 
@@ -137,6 +159,9 @@ class Scanner {
   std::size_t line_bytes_ = 0;
   std::size_t record_bytes_ = 0;
   bool after_return_ = false;
+  int rest_ = 0;  // bytes that the character lacks
+  unsigned char second_min_ = 0x80;
+  unsigned char second_max_ = 0xBF;
   std::int64_t feeds_ = 0;
   std::int64_t returns_ = 0;
   std::int64_t pairs_ = 0;
