@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
   for (int i = 3; i < argc; ++i) {
     const char* colon = strrchr(argv[i], ':');
     if (colon == nullptr) return 2;
-    const std::string cgroup(argv[i], colon);
+    const std::string cgroup(argv[i], static_cast<std::size_t>(colon - argv[i]));
     reeve::Fd directory;
     if (!cgroup.empty()) directory.reset(open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     samplers.push_back(

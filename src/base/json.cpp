@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
+#include <cmath>
 
 namespace reeve {
 namespace {
@@ -61,6 +62,22 @@ std::string to_pretty(const json::value& value) {
   std::string out;
   write_pretty(value, 0, out);
   return out;
+}
+
+json::value JsonCodec<double>::encode(double in) {
+  constexpr double exact = 9'007'199'254'740'992.0;  // 2^53: every whole number below is one
+  if (!std::isfinite(in)) return nullptr;
+  if (std::fabs(in) <= exact && std::trunc(in) == in) return static_cast<std::int64_t>(in);
+  return in;
+}
+
+Result<void> JsonCodec<double>::decode(const json::value& value, double& out,
+                                       const std::string& path) {
+  boost::system::error_code error;
+  const auto number = value.to_number<double>(error);
+  if (error || !std::isfinite(number)) return detail::wrong_type(path, "a number");
+  out = number;
+  return {};
 }
 
 namespace detail {

@@ -151,6 +151,14 @@ struct JsonCodec<std::string> {
   }
 };
 
+// A whole number is written without a fraction. JSON has no infinity: it is written as null, which
+// no number is read from.
+template <>
+struct JsonCodec<double> {
+  static json::value encode(double in);
+  static Result<void> decode(const json::value& value, double& out, const std::string& path);
+};
+
 // Milliseconds on the wire.
 template <>
 struct JsonCodec<Duration> {

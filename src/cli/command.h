@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/client.h"
+#include "core/validation.h"
 
 namespace reeve::cli {
 
@@ -83,7 +84,11 @@ void add_why_command(CLI::App& app);
 void add_daemon_commands(CLI::App& app);
 void add_install_commands(CLI::App& daemon);
 void add_contain_command(CLI::App& app, const ContainInput& input);
+void add_validate_command(CLI::App& app);
 void add_completion_command(CLI::App& app);
+
+// A report for people.
+[[nodiscard]] std::string report_text(const ValidationReport& report);
 
 // Ends the command with this exit code.
 void finish(int code);

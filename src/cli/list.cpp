@@ -141,6 +141,24 @@ std::string joined(const json::array& values) {
   return out;
 }
 
+// What is seen of a running job.
+std::string live_lines(const json::object& live) {
+  std::string out;
+  if (!live.at("progress").is_null()) {
+    const json::object& progress = live.at("progress").as_object();
+    const std::string text = printable(text_of(progress, "text"));
+    out += fmt::format("{:<12} {}{}\n", "progress", text_of(progress, "words"),
+                       text.empty() ? "" : " (" + text + ")");
+  }
+  const json::object& eta = live.at("eta").as_object();
+  if (!live.at("progress").is_null() || eta.contains("basis"))
+    out += fmt::format("{:<12} {}{}\n", "ETA", text_of(eta, "words"),
+                       text_of(eta, "basis") == "earlier_runs" ? ", from earlier runs" : "");
+  if (!live.at("use").is_null())
+    out += fmt::format("{:<12} {}\n", "use", text_of(live.at("use").as_object(), "words"));
+  return out;
+}
+
 void print_details(const json::object& job) {
   const bool colours = has_colours(1);
   std::string out;
@@ -160,6 +178,12 @@ void print_details(const json::object& job) {
   line("submitted", text_of(job, "submitted_at"));
   line("started", text_of(job, "started_at"));
   line("ended", text_of(job, "ended_at"));
+  if (const auto* live = job.if_contains("live")) out += live_lines(live->as_object());
+  if (text_of(job, "validation") != "unchecked")
+    line("results are",
+         text_of(job, "validation") + (text_of(job, "validation_words").empty()
+                                           ? ""
+                                           : ": " + printable(text_of(job, "validation_words"))));
   if (!job.at("wall_seconds").is_null()) {
     line("wall", wall_text(job));
     line("cpu",

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/check_option.h"
 #include "core/retry.h"
 
 namespace reeve::cli {
@@ -121,6 +122,13 @@ Result<void> set_when_preempted(JobSpec& spec, const std::string& value) {
     spec.when_preempted = WhenPreempted::never;
   else
     return expected("pause, requeue or never", value);
+  return {};
+}
+
+Result<void> add_check(JobSpec& spec, const std::string& value) {
+  auto check = parse_check(value);
+  if (!check) return std::unexpected(check.error());
+  spec.validation.checks.push_back(std::move(*check));
   return {};
 }
 
@@ -312,6 +320,8 @@ const std::vector<SubmitOption>& submit_options() {
        append([](JobSpec& s) -> auto& { return s.log.warn_on; })},
       {"--ignore", "PATTERN", "lines of the log that are no errors, whatever they say", true,
        append([](JobSpec& s) -> auto& { return s.log.ignore; })},
+      {"--check", "CHECK", "what its results must be like, such as 'files *.png'; see `validate`",
+       true, add_check},
       {"--on-invalid", "WHAT", "when the results are not as they should be: fail (default) or warn",
        false, set_on_invalid},
       {"--notify", "NAME", "tell this target of the configuration how it ended", true,
@@ -396,6 +406,7 @@ Result<JobSpec> edit_spec(JobSpec spec, const GivenOptions& given) {
     // What may be given several times is given anew as a whole.
     if (option->is_named("tag")) spec.tags.clear();
     if (option->is_named("retry-on")) spec.retry.on.clear();
+    if (option->is_named("check")) spec.validation.checks.clear();
   }
   for (const auto& [option, value] : given.values)
     if (auto applied = option->apply(spec, value); !applied)

@@ -63,6 +63,7 @@ json::object with_evidence(json::object explained) {
   json::array output;
   for (const std::string& line : last_output(log)) output.emplace_back(line);
   if (is_over(job) && !log.empty()) explained["processes"] = file_text(log + ".processes");
+  if (!log.empty()) explained["snapshot"] = file_text(log + ".hung");
   explained["last_output"] = std::move(output);
   return explained;
 }
@@ -98,6 +99,8 @@ std::string describe(const json::object& explained) {
     if (!processes.starts_with("Processes ")) out += "  Processes:\n";
     out += indented(processes);
   }
+  if (const std::string snapshot = text_of(explained, "snapshot"); !snapshot.empty())
+    out += "  When it was found to hang:\n" + indented(snapshot);
   const json::array& output = explained.at("last_output").as_array();
   if (!output.empty()) out += "  Last output:\n";
   for (const json::value& line : output) out += "    " + std::string(line.as_string()) + "\n";

@@ -12,14 +12,6 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-Duration ran_for(const Job& job, const Now& now) {
-  const Attempt& attempt = job.attempt;
-  if (attempt.started.ms == 0) return Duration(0);
-  const Time end = attempt.exit || attempt.ended.ms != 0 ? attempt.ended : now.time;
-  const Duration paused = attempt.paused_since.ms != 0 ? end - attempt.paused_since : Duration(0);
-  return end - attempt.started - attempt.paused_for - paused;
-}
-
 std::string pause_words(const Job& job) {
   switch (job.attempt.paused_by) {
     case PausedBy::nobody:
@@ -102,6 +94,14 @@ void add_limits(const Job& job, Lines& lines) {
 }
 
 }  // namespace
+
+Duration ran_for(const Job& job, const Now& now) {
+  const Attempt& attempt = job.attempt;
+  if (attempt.started.ms == 0) return Duration(0);
+  const Time end = attempt.exit || attempt.ended.ms != 0 ? attempt.ended : now.time;
+  const Duration paused = attempt.paused_since.ms != 0 ? end - attempt.paused_since : Duration(0);
+  return end - attempt.started - attempt.paused_for - paused;
+}
 
 Lines explain_held(const Job& job, const Now& now) {
   if (!job.release_at)

@@ -11,6 +11,9 @@
 
 namespace reeve {
 
+// For how long the current or last attempt ran, without its pauses.
+[[nodiscard]] Duration ran_for(const Job& job, const Now& now);
+
 // A held job: what it waits for.
 [[nodiscard]] std::vector<std::string> explain_held(const Job& job, const Now& now);
 

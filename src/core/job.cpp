@@ -191,6 +191,7 @@ std::optional<std::string> find_fault(const JobSpec& spec) {
   if (spec.retry.delay < Duration(0) || spec.retry.delay > std::chrono::hours(24))
     return "the delay before a retry is 0 to 24 hours";
   if (auto fault = find_tags_fault(spec)) return fault;
+  if (auto fault = find_fault(spec.validation, spec.params)) return fault;
   if (spec.max_workers < 0) return "the number of workers can't be negative";
   if (spec.grace < Duration(0) || spec.grace > std::chrono::hours(24))
     return "the grace period is 0 to 24 hours";

@@ -135,6 +135,7 @@ struct Placement {
   std::vector<int> cpus;    // that it may run on; empty: all
   std::int64_t memory_limit = 0;
   std::string memory_by;  // what enforces the limit: "cgroup" or "samples"; empty without one
+  std::string notify;     // address of its notify socket; empty: none
 };
 
 enum class StopCause : std::uint8_t {
@@ -165,6 +166,7 @@ struct Evidence {
   std::optional<Finding> first_error;
   Declared declared = Declared::nothing;
   std::string declared_reason;
+  std::map<std::string, std::string> metrics;  // that it told
   ResultsVerdict verdict = ResultsVerdict::unchecked;
   std::string verdict_words;  // one line: what is wrong with the results, or could not be known
   bool operator==(const Evidence&) const = default;

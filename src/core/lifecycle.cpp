@@ -206,6 +206,7 @@ class Transition {
     attempt().staging = launched.staging;
     attempt().log = launched.log;
     attempt().placement.memory_by = launched.memory_by;
+    attempt().placement.notify = launched.notify;
     return done();
   }
 
@@ -304,6 +305,8 @@ class Transition {
     if (attempt().end_step != EndStep::examine) return refuse("it is not being examined");
     attempt().evidence.declared = examined.declared;
     attempt().evidence.declared_reason = examined.reason;
+    attempt().evidence.metrics = examined.metrics;
+    if (!examined.trouble.empty()) note("not_understood", "watch", examined.trouble);
     conclude(examined.has_results);
     return done();
   }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -73,6 +74,7 @@ struct Launched {
   std::string staging;
   std::string log;
   std::string memory_by;  // what enforces its memory limit; empty without one
+  std::string notify;     // address of its notify socket; empty: none
 };
 // The daemon could not even start a keeper; the command has not run.
 struct LaunchFailed {
@@ -126,6 +128,8 @@ struct Examined {
   Declared declared = Declared::nothing;
   std::string reason;
   bool has_results = false;
+  std::map<std::string, std::string> metrics;
+  std::string trouble;  // why something of what it said was not understood
 };
 // The results were checked.
 struct Validated {

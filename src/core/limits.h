@@ -88,6 +88,49 @@ inline constexpr std::size_t status_notes_max = 10;
 inline constexpr std::size_t series_points_max = 1800;
 inline constexpr Duration series_period_first{2000};
 inline constexpr Duration validation_time_default{600'000};
+// Checks of one job: more are a program, which `command` runs.
+inline constexpr std::size_t checks_max = 100;
+// Names of columns and the like that one check may list.
+inline constexpr std::size_t check_words_max = 1000;
+inline constexpr std::size_t check_bytes_max = 1 << 20;
+// What one check says: of its texts, of a file's name, of files, faults and metrics.
+inline constexpr std::size_t outcome_text_bytes_max = 500;
+inline constexpr std::size_t outcome_file_bytes_max = 300;
+inline constexpr std::size_t outcome_files_max = 20;
+inline constexpr std::size_t outcome_faults_max = 5;
+inline constexpr std::size_t outcome_metrics_max = 200;
+// A report with as many checks as there may be, each saying as much as it may, is smaller; what is
+// larger comes from something broken, and counts as nothing said.
+inline constexpr std::size_t report_bytes_max = 8UL << 20;
+// A request holds a specification and an environment, which JSON may make larger.
+inline constexpr std::size_t validation_request_bytes_max = 32UL << 20;
+// Validations at a time: each may use two CPUs and as much memory as below, beside running jobs.
+inline constexpr std::size_t validations_at_once_max = 2;
+// Each holds a specification and an environment.
+inline constexpr std::size_t validations_waiting_max = 1000;
+inline constexpr unsigned validation_threads_max = 2;
+inline constexpr std::int64_t validation_memory_default = 1LL << 30;
+// With less, DuckDB has no room for what it needs to write to the disk what does not fit.
+inline constexpr std::int64_t validation_memory_min = 128LL << 20;
+// How often a command that checks is looked at for its memory.
+inline constexpr Duration validation_memory_look{200};
+// The last words of a command that are kept.
+inline constexpr std::size_t check_output_bytes_max = 4096;
+// Beyond the time limit, until a validation that does not end itself is ended.
+inline constexpr Duration validation_end_wait{10'000};
+// Entries of folders that the search for files looks at, those that may fit one pattern, and how
+// deep folders may lie; beyond it nobody can say.
+inline constexpr std::size_t check_entries_max = 1'000'000;
+inline constexpr std::size_t check_files_max = 10'000;
+inline constexpr std::size_t check_depth_max = 64;
+// An image is decoded up to this many pixels: 16,384 x 16,384. One bomb of 50,000 x 50,000 would
+// take a minute.
+inline constexpr std::int64_t image_pixels_max = 1LL << 28;
+// Passes over a progressive JPEG; usual ones have about ten.
+inline constexpr int image_scans_max = 200;
+// The first line of a table, and any other.
+inline constexpr std::size_t table_line_bytes_max = 2UL << 20;
+inline constexpr std::size_t table_columns_max = 10'000;
 // How long what the kernel told of the machine's pressure counts, and when it is asked again while
 // it holds jobs back. Its shortest average is over ten seconds.
 inline constexpr Duration pressure_look_wait{1000};
@@ -98,8 +141,17 @@ inline constexpr std::size_t log_round_bytes = 4 << 20;
 inline constexpr std::size_t log_tail_bytes = 4096;
 // Between two looks at logs that grow all the time: an error is told within 100 ms.
 inline constexpr int log_read_pause_ms = 20;
+// A traceback of which no further line has come for so long is told as it is.
+inline constexpr Duration log_settle_after{50};
 // How often running attempts are looked at.
 inline constexpr int watch_look_ms = 1000;
+// Earlier runs of a name that an ETA is learned from.
+inline constexpr int earlier_runs_max = 20;
+// Between two lines of progress and of use in the event log.
+inline constexpr Duration report_interval{30'000};
+// A snapshot of a hung job: its processes, and of each the threads and the files.
+inline constexpr std::size_t snapshot_processes_max = 50;
+inline constexpr std::size_t snapshot_entries_max = 64;
 // Of a line of a log so much is searched for errors; the rest of it is left out.
 inline constexpr std::size_t log_line_bytes_max = 64UL << 10;
 // What is told of an error: two lines of a terminal, and a long path.

@@ -5,6 +5,7 @@
 #include <boost/describe/enum_to_string.hpp>
 
 #include "base/json.h"
+#include "core/validation_json.h"
 
 namespace reeve {
 
@@ -15,18 +16,12 @@ BOOST_DESCRIBE_ENUM(ContainmentWish, any, strict)
 BOOST_DESCRIBE_ENUM(OnLogError, fail, warn, ignore)
 BOOST_DESCRIBE_ENUM(OnStall, kill, warn, retry)
 BOOST_DESCRIBE_ENUM(WhenPreempted, pause, requeue, never)
-BOOST_DESCRIBE_ENUM(Severity, warning, error)
-BOOST_DESCRIBE_ENUM(OnInvalid, fail, warn)
-BOOST_DESCRIBE_ENUM(CheckKind, files, images, table, log_clean, command)
-BOOST_DESCRIBE_STRUCT(Check, (), (kind, name, severity, path))
-BOOST_DESCRIBE_STRUCT(Validation, (), (on_invalid, checks, time_limit))
 BOOST_DESCRIBE_STRUCT(LogPolicy, (), (on_error, fail_on, warn_on, ignore))
 BOOST_DESCRIBE_ENUM(Declared, nothing, success, failure)
-BOOST_DESCRIBE_ENUM(ResultsVerdict, unchecked, valid, invalid, inconclusive)
 BOOST_DESCRIBE_STRUCT(Finding, (), (rule, severity, offset, line, message, place))
 BOOST_DESCRIBE_STRUCT(Evidence, (),
-                      (errors, warnings, found_to, first_error, declared, declared_reason, verdict,
-                       verdict_words))
+                      (errors, warnings, found_to, first_error, declared, declared_reason, metrics,
+                       verdict, verdict_words))
 BOOST_DESCRIBE_STRUCT(RetryPolicy, (), (retries, on_lost, on, delay))
 BOOST_DESCRIBE_STRUCT(Demand, (), (cpus, memory, gpus, counters, lock))
 BOOST_DESCRIBE_STRUCT(JobSpec, (),

@@ -94,6 +94,7 @@ class Daemon {
   std::unique_ptr<Descriptor> wake_;
   std::unique_ptr<Descriptor> published_;
   std::unique_ptr<Descriptor> watched_;
+  std::unique_ptr<Descriptor> validated_;
   std::list<Descriptor> adopted_;
   UtcTime started_at_ = utc_now();
   std::optional<Time> timer_at_;
@@ -127,8 +128,12 @@ Result<void> Daemon::open() {
   engine_->watch_exit = [this](int pidfd) { return watch_keeper(pidfd); };
   config->capacity.has_strict_containment = engine_->containment() == "cgroup";
   config->capacity.has_isolation = engine_->isolation_note().empty();
-  output_ = std::make_unique<FileOutput>(options_.paths.state + "/checkpoints");
-  watch_ = std::make_unique<FileWatch>(options_.paths.state);
+  output_ = std::make_unique<FileOutput>(
+      options_.paths.state + "/checkpoints", options_.paths.state + "/validations",
+      std::vector<std::string>{"/proc/self/exe", "validate", "--worker"});
+  auto watch = FileWatch::open(options_.paths.state);
+  if (!watch) return std::unexpected(watch.error());
+  watch_ = std::move(*watch);
   dispatcher_ = std::make_unique<Dispatcher>(
       Dispatcher::World{*store_, *engine_, *output_, *watch_}, config->capacity, config->shares);
   dispatcher_->find_pressure = [limits = config->pressure] {
@@ -136,7 +141,7 @@ Result<void> Daemon::open() {
   };
   dispatcher_->stamp = [this](Time at) { return clock_->stamp(at); };
   service_ = std::make_unique<Service>(
-      *store_, *dispatcher_, *clock_,
+      *store_, *dispatcher_, *watch_, *clock_,
       config->results_root.empty() ? options_.paths.results() : config->results_root);
   dispatcher_->on_changed = [this](const std::vector<Job>& jobs) { service_->jobs_changed(jobs); };
   service_->describe_daemon = [this] { return describe(); };
@@ -150,6 +155,7 @@ Result<void> Daemon::open() {
   timer_ = std::make_unique<Descriptor>(context_, timer);
   wake_ = std::make_unique<Descriptor>(context_, ::dup(engine_->wake_descriptor()));
   published_ = std::make_unique<Descriptor>(context_, ::dup(output_->ready_descriptor()));
+  validated_ = std::make_unique<Descriptor>(context_, ::dup(output_->validated_descriptor()));
   watched_ = std::make_unique<Descriptor>(context_, ::dup(watch_->ready_descriptor()));
   const auto listening = listen_at(options_.paths.socket());
   if (!listening) return std::unexpected(listening.error());
@@ -166,6 +172,7 @@ void Daemon::run() {
   watch(*wake_);
   watch(*published_);
   watch(*watched_);
+  watch(*validated_);
   schedule_pump();
   context_.run();
   spdlog::info("daemon=stopped pid={} keepers={}", ::getpid(), engine_->keepers());
@@ -273,7 +280,8 @@ void Daemon::finish_stop() {
   ::unlink(options_.paths.socket().c_str());
   asio::post(context_, [this] {
     signals_.cancel();
-    for (Descriptor* descriptor : {timer_.get(), wake_.get(), published_.get(), watched_.get()})
+    for (Descriptor* descriptor :
+         {timer_.get(), wake_.get(), published_.get(), watched_.get(), validated_.get()})
       descriptor->close();
     adopted_.clear();
   });

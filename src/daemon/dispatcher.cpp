@@ -343,7 +343,7 @@ void Dispatcher::act(JobId id, const Effect& effect, const Now& now) {
   } else if (std::holds_alternative<effect::Examine>(effect)) {
     watch_.examine(entry.job);
   } else if (std::holds_alternative<effect::Validate>(effect)) {
-    output_.validate(entry.job);
+    output_.validate(entry.job, store_.context(entry.job.context).value_or(""));
   } else if (std::holds_alternative<effect::Bind>(effect)) {
     engine_.bind(entry.job.key(), entry.job.attempt.placement.cpus);
   } else if (std::holds_alternative<effect::Publish>(effect)) {
@@ -367,16 +367,18 @@ void Dispatcher::start(Entry& entry, const Now& now) {
     }
     context_ = {entry.job.context, std::move(*context)};
   }
-  auto launched =
-      engine_.start({entry.job.key(), entry.job.spec, context_.second, entry.job.attempt.placement,
-                     *staging, output_.checkpoint_directory(entry.job), watch_.prepare(entry.job)});
+  Speech speech = watch_.prepare(entry.job);
+  auto launched = engine_.start(
+      {entry.job.key(), entry.job.spec, context_.second, entry.job.attempt.placement, *staging,
+       output_.checkpoint_directory(entry.job), std::move(speech.variables)});
   if (!launched) {
     (void)step(entry, fact::LaunchFailed{LaunchStep::keeper, launched.error().code}, now);
     return;
   }
   launched->staging = *staging;
+  launched->notify = std::move(speech.address);
   (void)step(entry, *launched, now);
-  watch_.begin(entry.job);
+  watch_.begin(entry.job, Duration(0));
 }
 
 std::optional<Time> Dispatcher::next_wakeup() const {

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "core/explain.h"
 #include "core/run_directory.h"
 #include "daemon/dispatcher.h"
 
@@ -93,7 +94,8 @@ void Dispatcher::finish_batch(const Now& now) {
   for (const Removed& removed : std::exchange(removed_, {})) {
     output_.remove_checkpoints(removed.id);
     for (const std::string& log : removed.logs)
-      for (const char* suffix : {"", ".idx", ".processes"}) ::unlink((log + suffix).c_str());
+      for (const char* suffix : {"", ".idx", ".processes", ".hung", ".use"})
+        ::unlink((log + suffix).c_str());
   }
   for (const auto& then : std::exchange(callbacks_, {})) then({});
   for (const Job& job : changed) {
@@ -215,7 +217,7 @@ void Dispatcher::recover_attempt(JobId id, const Now& now) {
   switch (engine_.recover(entry.job)) {
     case Recovery::watched:
       if (entry.job.attempt.log.empty()) adopt_launch(entry, now);
-      watch_.begin(entry.job);
+      watch_.begin(entry.job, ran_for(entry.job, now));
       if (entry.job.attempt.stop != StopCause::none)
         effects_.emplace_back(id, effect::Stop{entry.job.attempt.stop_grace});
       else

@@ -15,7 +15,10 @@
 #include <system_error>
 #include <utility>
 
+#include "base/text.h"
+#include "core/launch_context.h"
 #include "core/run_directory.h"
+#include "core/validation_json.h"
 
 namespace reeve {
 namespace {
@@ -55,10 +58,26 @@ Observed fact_of(PublishOutcome outcome) {
   return {outcome.key, fact::PublishFailed{std::move(outcome.text), std::move(outcome.directory)}};
 }
 
+// What its log told, and whether all of it was seen.
+LogFacts log_facts(const Attempt& attempt) {
+  LogFacts facts;
+  facts.errors = attempt.evidence.errors;
+  if (attempt.evidence.first_error) facts.first_error = attempt.evidence.first_error->message;
+  const LogSummary& log = attempt.log_summary;
+  if (log.lost > 0)
+    facts.trouble = size_text(log.lost) + " of it could not be written";
+  else if (log.gap_end > log.gap_begin)
+    facts.trouble = "its cap dropped " + size_text(log.gap_end - log.gap_begin) + " of it";
+  return facts;
+}
+
 }  // namespace
 
-FileOutput::FileOutput(std::string checkpoints)
-    : checkpoints_(std::move(checkpoints)), ready_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+FileOutput::FileOutput(std::string checkpoints, std::string validations,
+                       std::vector<std::string> worker)
+    : checkpoints_(std::move(checkpoints)),
+      runner_(std::move(worker), std::move(validations)),
+      ready_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!ready_) throw std::system_error(errno, std::generic_category(), "make an eventfd");
   worker_ = std::thread([this] { work(); });
 }
@@ -117,8 +136,51 @@ bool FileOutput::has_results(const Job& job) {
   return errno != ENOENT;
 }
 
-void FileOutput::validate(const Job& job) {
-  (void)job;  // TEMPORARY
+void FileOutput::validate(const Job& job, const std::string& context) {
+  const AttemptKey key = job.key();
+  if (runner_.has(key)) return;
+  const Attempt& attempt = job.attempt;
+  ValidationRequest request;
+  request.head.name = job.spec.name;
+  request.head.pipeline = job.spec.pipeline;
+  request.head.job = key.job.value;
+  request.head.attempt = key.attempt;
+  request.directory = attempt.staging;
+  request.started_ms = attempt.started_at.ms;
+  request.params = job.spec.params;
+  request.validation = job.spec.validation;
+  request.log = log_facts(attempt);
+  if (const auto parsed = context_from_text(context)) request.environment = parsed->environment;
+  for (const auto& [name, value] : job.spec.environment)
+    request.environment.push_back(name + "=" + value);
+  request.environment.push_back("REEVE_RESULTS_DIR=" + attempt.staging);
+  request.environment.push_back("REEVE_NAME=" + job.spec.name);
+  // It may have been removed because nothing was in it: what is checked is that.
+  (void)::mkdir(attempt.staging.c_str(), directory_mode);
+  reports_[key] = attempt.staging + "/" + job.spec.name + "_validation.json";
+  if (const auto started = runner_.start(key, std::move(request)); !started) {
+    reports_.erase(key);
+    const std::lock_guard lock(mutex_);
+    outcomes_.push_back(
+        {key, fact::Validated{ResultsVerdict::inconclusive,
+                              "it could not be started: " + started.error().message, false}});
+    raise();
+  }
+}
+
+// The report stands beside what it tells of, and is published with it.
+void FileOutput::take_reports(std::vector<Observed>& outcomes) {
+  for (const ValidationRunner::Ended& ended : runner_.collect()) {
+    const auto path = reports_.find(ended.key);
+    if (path == reports_.end()) continue;
+    const Fd file(::open(path->second.c_str(),
+                         O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644));
+    const std::string text = to_pretty(report_to_json(ended.report)) + "\n";
+    if (file) (void)!::write(file.get(), text.data(), text.size());
+    reports_.erase(path);
+    outcomes.push_back(
+        {ended.key, fact::Validated{ended.report.status, reason_of(ended.report), false}});
+  }
 }
 
 void FileOutput::publish(const Job& job) {
@@ -133,8 +195,7 @@ void FileOutput::publish(const Job& job) {
       const std::lock_guard lock(mutex_);
       outcomes_.push_back(std::move(outcome));
     }
-    const std::uint64_t one = 1;
-    (void)!::write(ready_.get(), &one, sizeof one);
+    raise();
   });
 }
 
@@ -171,8 +232,18 @@ void FileOutput::remove_checkpoints(JobId job) {
 std::vector<Observed> FileOutput::collect() {
   std::uint64_t count = 0;
   (void)!::read(ready_.get(), &count, sizeof count);
-  const std::lock_guard lock(mutex_);
-  return std::exchange(outcomes_, {});
+  std::vector<Observed> outcomes;
+  {
+    const std::lock_guard lock(mutex_);
+    outcomes = std::exchange(outcomes_, {});
+  }
+  take_reports(outcomes);
+  return outcomes;
+}
+
+void FileOutput::raise() const {
+  const std::uint64_t one = 1;
+  (void)!::write(ready_.get(), &one, sizeof one);
 }
 
 void FileOutput::enqueue(std::function<void()> task) {

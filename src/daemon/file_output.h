@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "daemon/validation_runner.h"
 #include "output/output.h"
 #include "output/publish.h"
 
@@ -24,14 +25,16 @@ class FileOutput : public Output {
  public:
   // Throws std::system_error without a descriptor or a thread to be had.
   // `checkpoints`: the directory below which jobs keep what outlives an attempt.
-  explicit FileOutput(std::string checkpoints);
+  // `validations`: below it checks of results keep what does not fit into memory. `worker`: program
+  // and arguments that carry out the checks.
+  FileOutput(std::string checkpoints, std::string validations, std::vector<std::string> worker);
   // Removes unused staging directories. Waits for the publication that is under way; those that
   // wait are repeated by the next daemon.
   ~FileOutput() override;
 
   std::expected<std::string, OsError> prepare(const Job& job) override;
   bool has_results(const Job& job) override;
-  void validate(const Job& job) override;
+  void validate(const Job& job, const std::string& context) override;
   void publish(const Job& job) override;
   void set_aside(const Job& job) override;
   std::string checkpoint_directory(const Job& job) override;
@@ -41,13 +44,19 @@ class FileOutput : public Output {
 
   // Readable when `collect` has something to give.
   [[nodiscard]] int ready_descriptor() const { return ready_.get(); }
+  [[nodiscard]] int validated_descriptor() const { return runner_.ready_descriptor(); }
 
  private:
   void work();
   void enqueue(std::function<void()> task);
+  void raise() const;
   bool reuse(const std::string& root, const std::string& path);
 
+  void take_reports(std::vector<Observed>& outcomes);
+
   std::string checkpoints_;
+  ValidationRunner runner_;
+  std::map<AttemptKey, std::string> reports_;  // where they are to be written
   Fd ready_;
   std::mutex mutex_;
   std::condition_variable wake_;

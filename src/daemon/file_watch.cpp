@@ -4,14 +4,18 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <optional>
+#include <fstream>
+#include <iterator>
+#include <memory>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "base/text.h"
 #include "core/limits.h"
@@ -20,6 +24,7 @@ namespace reeve {
 namespace {
 
 constexpr int early_looks_max = 10;
+constexpr int kept_files_max = 4096;
 
 std::string directory_of(const std::string& path) {
   return path.substr(0, path.find_last_of('/'));
@@ -40,6 +45,13 @@ std::optional<AttemptKey> key_of(std::string_view name) {
   return AttemptKey{{numbers[0]}, static_cast<std::int32_t>(numbers[1]), numbers[2]};
 }
 
+// While the machine was awake, since some moment.
+Duration awake() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return Duration(now.tv_sec * 1000 + now.tv_nsec / 1'000'000);
+}
+
 int make_eventfd() {
   const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (fd < 0) throw std::system_error(errno, std::generic_category(), "make an eventfd");
@@ -56,13 +68,31 @@ void clear_event(const Fd& event) {
   (void)!::read(event.get(), &count, sizeof count);
 }
 
+// The variable as the job's main process has it, where nobody wrote down what it was told.
+std::string variable_of(std::int64_t pid, std::string_view name) {
+  std::ifstream environ("/proc/" + std::to_string(pid) + "/environ", std::ios::binary);
+  for (std::string entry; std::getline(environ, entry, '\0');)
+    if (entry.starts_with(name) && entry.size() > name.size() && entry[name.size()] == '=')
+      return entry.substr(name.size() + 1);
+  return "";
+}
+
 }  // namespace
 
-FileWatch::FileWatch(std::string state_directory)
-    : state_directory_(std::move(state_directory)),
+Result<std::unique_ptr<FileWatch>> FileWatch::open(const std::string& state_directory) {
+  std::string said = state_directory + "/said";
+  auto sockets = watch::NotifySockets::open(said);
+  if (!sockets) return std::unexpected(sockets.error());
+  return std::unique_ptr<FileWatch>(new FileWatch(std::move(said), std::move(*sockets)));
+}
+
+FileWatch::FileWatch(std::string said, watch::NotifySockets sockets)
+    : said_(std::move(said)),
       ready_(make_eventfd()),
       wake_(make_eventfd()),
-      changes_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+      changes_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
+      sockets_(std::move(sockets)),
+      files_(kept_files_max) {
   if (!changes_) throw std::system_error(errno, std::generic_category(), "watch files");
   worker_ = std::thread([this] { work(); });
 }
@@ -74,31 +104,80 @@ FileWatch::~FileWatch() {
   }
   raise_event(wake_);
   worker_.join();
+  for (const auto& [key, attempt] : attempts_) attempt.save_series();
 }
 
-std::vector<std::pair<std::string, std::string>> FileWatch::prepare(const Job&) {
-  return {};
+std::string FileWatch::said_path(const AttemptKey& key) const {
+  return said_ + "/" + std::to_string(key.job.value) + "." + std::to_string(key.attempt) + "." +
+         std::to_string(key.start);
 }
 
-void FileWatch::begin(const Job& job) {
+Speech FileWatch::prepare(const Job& job) {
+  const std::string said = said_path(job.key());
+  Speech speech;
+  speech.variables = {{"REEVE_STATUS_FILE", said + ".status"},
+                      {"REEVE_HEARTBEAT_FILE", said + ".beat"}};
+  const std::lock_guard lock(sockets_mutex_);
+  // Without a socket to be had the job runs all the same.
+  if (auto address = sockets_.take()) {
+    speech.address = std::move(*address);
+    speech.variables.emplace_back("NOTIFY_SOCKET", speech.address);
+  }
+  return speech;
+}
+
+void FileWatch::begin(const Job& job, Duration active) {
+  Request wanted{Wish::begin, job, active};
+  if (job.attempt.started.ms != 0) {  // it was found running
+    std::string& address = wanted.job.attempt.placement.notify;
+    if (address.empty()) address = variable_of(job.attempt.main_pid, "NOTIFY_SOCKET");
+    const std::lock_guard lock(sockets_mutex_);
+    if (!address.empty()) (void)sockets_.adopt(address);
+  }
   watch_directory(job.attempt.log);
-  request(Wish::begin, job, false);
+  request(std::move(wanted), false);
 }
 
 void FileWatch::follow(const Job& job) {
-  request(Wish::follow, job, false);
+  if (job.state == JobState::running || job.state == JobState::paused)
+    request({Wish::follow, job, {}}, false);
 }
 
-bool FileWatch::is_silent(const Job&) {
-  return true;
+std::optional<Live> FileWatch::live(const Job& job) {
+  const std::lock_guard lock(mutex_);
+  const auto found = live_.find(job.key());
+  return found == live_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool FileWatch::is_silent(const Job& job) {
+  receive();
+  const std::string said = said_path(job.key());
+  if (::access((said + ".status").c_str(), F_OK) == 0) return false;
+  const std::lock_guard lock(mutex_);
+  return !spoken_.contains(job.attempt.placement.notify);
 }
 
 void FileWatch::examine(const Job& job) {
-  request(Wish::examine, job, true);
+  receive();
+  watch_directory(job.attempt.log);
+  request({Wish::examine, job, {}}, true);
 }
 
 void FileWatch::forget(const Job& job) {
-  request(Wish::forget, job, false);
+  give_back(job);
+  const std::string said = said_path(job.key());
+  for (const char* suffix : {".status", ".beat"}) ::unlink((said + suffix).c_str());
+  request({Wish::forget, job, {}}, false);
+}
+
+void FileWatch::give_back(const Job& job) {
+  const std::string& address = job.attempt.placement.notify;
+  if (address.empty()) return;
+  receive();
+  const std::lock_guard sockets_lock(sockets_mutex_);
+  sockets_.give_back(address);
+  const std::lock_guard lock(mutex_);
+  spoken_.erase(address);
 }
 
 std::vector<Observed> FileWatch::collect() {
@@ -107,11 +186,26 @@ std::vector<Observed> FileWatch::collect() {
   return std::exchange(seen_, {});
 }
 
-void FileWatch::request(Wish wish, const Job& job, bool is_urgent) {
+// By either thread: what was sent before a job's end is there when the end is acted on.
+void FileWatch::receive() {
+  const std::lock_guard sockets_lock(sockets_mutex_);
+  auto arrivals = sockets_.receive(Time{awake().count()});
+  if (arrivals.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    for (watch::NotifyArrival& arrival : arrivals) {
+      spoken_.insert(arrival.address);
+      heard_.push_back(std::move(arrival));
+    }
+  }
+  raise_event(wake_);
+}
+
+void FileWatch::request(Request wanted, bool is_urgent) {
   const std::lock_guard lock(mutex_);
-  if (wish == Wish::forget) {
+  if (wanted.wish == Wish::forget) {
     // A job that ended before the worker looked at it need not be looked at.
-    const AttemptKey key = job.key();
+    const AttemptKey key = wanted.job.key();
     bool was_unseen = false;
     std::erase_if(requests_, [&](const Request& waiting) {
       const bool is_its = waiting.job.key() == key;
@@ -120,23 +214,26 @@ void FileWatch::request(Wish wish, const Job& job, bool is_urgent) {
     });
     if (was_unseen) return;
   }
-  requests_.push_back({wish, job});
+  requests_.push_back(std::move(wanted));
   if (is_urgent || std::exchange(sleeps_long_, false)) raise_event(wake_);
 }
 
 void FileWatch::watch_directory(const std::string& log) {
+  if (log.empty()) return;
   const std::string directory = directory_of(log);
   const std::lock_guard lock(mutex_);
   if (directories_.contains(directory)) return;
-  const int watch = ::inotify_add_watch(changes_.get(), directory.c_str(), IN_CREATE | IN_MODIFY);
-  if (watch >= 0) directories_[directory] = watch;
+  if (::inotify_add_watch(changes_.get(), directory.c_str(), IN_CREATE | IN_MODIFY) >= 0)
+    directories_.insert(directory);
 }
 
 void FileWatch::work() {
   while (true) {
-    std::array<pollfd, 2> sources{{{wake_.get(), POLLIN, 0}, {changes_.get(), POLLIN, 0}}};
-    const nfds_t count = is_pausing_ ? 1 : 2;  // without the logs
-    int wait = wait_ms();
+    // What grows while logs were just read waits for its turn, so that a chatty job costs little.
+    std::array<pollfd, 3> sources{
+        {{wake_.get(), POLLIN, 0}, {sockets_.poll_fd(), POLLIN, 0}, {changes_.get(), POLLIN, 0}}};
+    const nfds_t count = is_pausing_ ? 2 : 3;
+    int wait = wait_ms(awake());
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) return;
@@ -145,17 +242,30 @@ void FileWatch::work() {
     }
     (void)::poll(sources.data(), count, wait);
     clear_event(wake_);
+    const Duration now = awake();
     read_changes();
-    take_requests();
-    read_logs();
+    receive();
+    const bool is_asked = take_requests(now);
+    deliver(now);
+    std::vector<Observed> seen;
+    read_logs(now, seen);
+    look(now, seen);
+    if (is_asked || !seen.empty() || !attempts_.empty()) show(now);
+    if (!seen.empty()) tell(std::move(seen));
   }
 }
 
-int FileWatch::wait_ms() {
-  if (!grown_.empty()) return 0;
-  if (std::exchange(is_pausing_, false) || early_looks_ > 0) return limits::log_read_pause_ms;
-  if (!attempts_.empty()) return limits::watch_look_ms;
-  return -1;
+int FileWatch::wait_ms(Duration now) {
+  if (is_more_) return 0;
+  if (std::exchange(is_pausing_, false) || early_looks_ > 0 || !grown_.empty())
+    return limits::log_read_pause_ms;
+  std::optional<Duration> next;
+  for (const auto& [key, attempt] : attempts_)
+    if (!next || attempt.next_look() < *next) next = attempt.next_look();
+  if (const auto at = sockets_.wake_at(); at && (!next || Duration(at->ms) < *next))
+    next = Duration(at->ms);
+  if (!next) return -1;
+  return static_cast<int>(std::clamp<std::int64_t>((*next - now).count(), 1, 60'000));
 }
 
 void FileWatch::read_changes() {
@@ -174,47 +284,89 @@ void FileWatch::read_changes() {
   }
 }
 
-void FileWatch::take_requests() {
+bool FileWatch::take_requests(Duration now) {
   std::vector<Request> requests;
   {
     const std::lock_guard lock(mutex_);
     requests = std::exchange(requests_, {});
   }
-  for (Request& request : requests) carry_out(std::move(request));
+  // An end needs what was said before it.
+  if (std::ranges::any_of(requests, [](const Request& r) { return r.wish == Wish::examine; }))
+    deliver(now);
+  for (const Request& wanted : requests) carry_out(wanted, now);
+  return !requests.empty();
 }
 
-void FileWatch::carry_out(Request request) {
-  const AttemptKey key = request.job.key();
-  if (request.wish == Wish::forget) {
-    attempts_.erase(key);
-    grown_.erase(key);
-    return;
+void FileWatch::carry_out(const Request& wanted, Duration now) {
+  const AttemptKey key = wanted.job.key();
+  const auto found = attempts_.find(key);
+  switch (wanted.wish) {
+    case Wish::begin:
+      // Once more after a commit that failed: what it told may be lost.
+      if (found != attempts_.end()) attempts_.erase(found);
+      attempts_.try_emplace(key, wanted.job, said_path(key), wanted.active, now, files_);
+      last_start_ = std::max(last_start_, key.start);
+      grown_.insert(key);
+      return;
+    case Wish::follow:
+      if (found != attempts_.end()) found->second.follow(wanted.job, now);
+      return;
+    case Wish::examine: {
+      const auto item =
+          attempts_.try_emplace(key, wanted.job, said_path(key), Duration(0), now, files_).first;
+      deliver(now);
+      item->second.end(now);
+      grown_.insert(key);
+      return;
+    }
+    case Wish::forget:
+      if (found != attempts_.end()) {
+        found->second.save_series();
+        attempts_.erase(found);
+      }
+      grown_.erase(key);
   }
-  if (request.wish == Wish::begin) {
-    // Once more after a commit that failed: what it told may be lost.
-    attempts_.erase(key);
-    attempts_.try_emplace(key, request.job);
-    last_start_ = std::max(last_start_, key.start);
-    grown_.insert(key);
-    return;
-  }
-  if (request.wish != Wish::examine) return;
-  const auto found = attempts_.try_emplace(key, request.job).first;
-  found->second.end();
-  grown_.insert(key);
 }
 
-void FileWatch::read_logs() {
-  std::vector<Observed> seen;
+void FileWatch::deliver(Duration now) {
+  std::vector<watch::NotifyArrival> heard;
+  {
+    const std::lock_guard lock(mutex_);
+    heard = std::exchange(heard_, {});
+  }
+  for (const watch::NotifyArrival& arrival : heard)
+    for (auto& [key, attempt] : attempts_)
+      if (attempt.address() == arrival.address && arrival.refused.empty())
+        attempt.hear(arrival.message, now);
+}
+
+void FileWatch::read_logs(Duration now, std::vector<Observed>& seen) {
   is_pausing_ = !grown_.empty();
+  is_more_ = false;
   if (early_looks_ > 0) --early_looks_;
   for (auto item = grown_.begin(); item != grown_.end();) {
     const auto found = attempts_.find(*item);
-    if (found == attempts_.end() && item->start > last_start_) early_looks_ = early_looks_max;
-    const bool is_more = found != attempts_.end() && found->second.read_log(seen);
-    item = is_more ? std::next(item) : grown_.erase(item);
+    if (found == attempts_.end()) {
+      if (item->start > last_start_) early_looks_ = early_looks_max;
+      item = grown_.erase(item);
+      continue;
+    }
+    const AttemptWatch::Left left = found->second.read_log(now, seen);
+    is_more_ |= left == AttemptWatch::Left::more;
+    item = left == AttemptWatch::Left::nothing ? grown_.erase(item) : std::next(item);
   }
-  if (!seen.empty()) tell(std::move(seen));
+}
+
+void FileWatch::look(Duration now, std::vector<Observed>& seen) {
+  for (auto& [key, attempt] : attempts_)
+    if (attempt.next_look() <= now) attempt.look(now, seen);
+}
+
+void FileWatch::show(Duration now) {
+  std::map<AttemptKey, Live> live;
+  for (const auto& [key, attempt] : attempts_) live[key] = attempt.live(now);
+  const std::lock_guard lock(mutex_);
+  live_ = std::move(live);
 }
 
 void FileWatch::tell(std::vector<Observed> seen) {

@@ -8,10 +8,12 @@
 #include <utility>
 
 #include "api/job_view.h"
+#include "api/live_view.h"
 #include "api/requests.h"
 #include "core/launch_context.h"
 #include "core/provenance.h"
 #include "core/spec_json.h"
+#include "watch/rules.h"
 
 namespace reeve {
 namespace {
@@ -55,10 +57,11 @@ bool is_secret(const std::string& name, const std::vector<std::string>& secrets)
 
 }  // namespace
 
-Service::Service(Store& store, Dispatcher& dispatcher, const QueueClock& clock,
+Service::Service(Store& store, Dispatcher& dispatcher, Watch& watch, const QueueClock& clock,
                  std::string results_root)
     : store_(store),
       dispatcher_(dispatcher),
+      watch_(watch),
       clock_(clock),
       results_root_(std::move(results_root)) {}
 
@@ -116,6 +119,8 @@ void Service::submit(const json::object& args, Reply reply) {
   for (std::size_t i = 0; i < decoded->jobs.size(); ++i) {
     auto spec = spec_from_json(decoded->jobs[i]);
     if (!spec) return reply(failed(spec.error(), fmt::format("job {}", i + 1)));
+    if (auto rules = RuleSet::compile(spec->log); !rules)
+      return reply(failed(rules.error(), fmt::format("job {}", i + 1)));
     if (spec->results_root.empty()) spec->results_root = results_root_;
     if (spec->name.empty()) spec->name = default_name(spec->command);
     submission.jobs.push_back(std::move(*spec));
@@ -160,7 +165,13 @@ void Service::show(const json::object& args, Reply reply) {
     const auto job = store_.load({id});
     if (!job) return reply(std::unexpected(job.error()));
     if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id)));
-    out.push_back(job_to_json(**job));
+    json::object shown = job_to_json(**job);
+    if (const auto live = watch_.live(**job); live && is_active((*job)->state)) {
+      const auto earlier = store_.durations((*job)->spec.name);
+      if (!earlier) return reply(std::unexpected(earlier.error()));
+      shown["live"] = live_to_json(*live, *earlier);
+    }
+    out.push_back(std::move(shown));
   }
   reply(json::value(json::object{{"jobs", std::move(out)}}));
 }

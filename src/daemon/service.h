@@ -22,7 +22,8 @@ using Reply = std::function<void(Result<json::value>)>;
 
 class Service {
  public:
-  Service(Store& store, Dispatcher& dispatcher, const QueueClock& clock, std::string results_root);
+  Service(Store& store, Dispatcher& dispatcher, Watch& watch, const QueueClock& clock,
+          std::string results_root);
 
   void handle(Request request, Reply reply);
   // To be called with every job that a commit has changed: answers those who wait for it.
@@ -78,6 +79,7 @@ class Service {
 
   Store& store_;
   Dispatcher& dispatcher_;
+  Watch& watch_;
   const QueueClock& clock_;
   std::string results_root_;
   std::list<Waiter> waiters_;

@@ -26,7 +26,8 @@ class Output {
   [[nodiscard]] virtual bool has_results(const Job& job) = 0;
 
   // Starts to check what was staged; leads to one fact::Validated. May be repeated.
-  virtual void validate(const Job& job) = 0;
+  // `context`: environment and limits of the submitter, for commands that check.
+  virtual void validate(const Job& job, const std::string& context) = 0;
 
   // Starts to put the staged results into place. Repeating it after a crash is safe: a directory
   // that is in place already counts as published.

@@ -162,6 +162,7 @@ void read_attempt(Reader& in, Attempt& attempt) {
   attempt.end_step = static_cast<EndStep>(in.small());
   attempt.unwanted = in.flag();
   attempt.evidence = evidence_from_text(in.text());
+  attempt.placement.notify = in.text();
 }
 
 }  // namespace
@@ -179,7 +180,7 @@ const char* const job_columns =
     "a.kill_stuck, a.launch_failures, a.main_pid, a.started, a.ended, a.started_utc, a.ended_utc, "
     "a.cpus, a.memory_limit, a.memory_by, a.paused_by, a.paused_since, a.paused_ms, "
     "a.oom_kills, a.over_memory, a.memory_peak, a.machine_oom_kills, a.went_on, a.preempted_for, "
-    "a.end_step, a.unwanted, a.evidence "
+    "a.end_step, a.unwanted, a.evidence, a.notify "
     "FROM job LEFT JOIN attempt AS a ON a.job = job.id AND a.number = job.attempt ";
 
 std::string demand_text(const Demand& demand) {
@@ -271,7 +272,8 @@ void bind_attempt(SQLite::Statement& statement, const Job& job) {
       << a.placement.memory_limit << a.placement.memory_by << static_cast<int>(a.paused_by)
       << a.paused_since.ms << a.paused_for.count() << a.usage.oom_kills << a.usage.over_memory
       << a.usage.memory_peak << a.usage.machine_oom_kills << a.went_on.ms << a.preempted_for.value
-      << static_cast<int>(a.end_step) << a.unwanted << std::string_view(evidence_text(a.evidence));
+      << static_cast<int>(a.end_step) << a.unwanted << std::string_view(evidence_text(a.evidence))
+      << a.placement.notify;
 }
 
 }  // namespace reeve::rows

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/job.h"
+#include "core/limits.h"
 #include "store/store.h"
 
 namespace reeve {
@@ -69,6 +70,22 @@ Result<RunPage> Store::runs(const RunQuery& query) {
       page.rows.push_back(read_row(*statement));
     }
     return page;
+  });
+}
+
+Result<std::vector<Duration>> Store::durations(const std::string& name) {
+  return read<std::vector<Duration>>("load earlier runs", [&] {
+    // Of the newest jobs of that name, whatever became of them: the history may be long.
+    auto statement = prepared(
+        "SELECT a.ended - a.started - a.paused_ms FROM (SELECT id, attempt FROM job WHERE name = "
+        "?1 ORDER BY id DESC LIMIT ?2) AS newest JOIN attempt AS a ON a.job = newest.id AND "
+        "a.number = newest.attempt WHERE a.state = 'completed' AND a.started <> 0");
+    statement->bind(1, name);
+    statement->bind(2, limits::earlier_runs_max);
+    std::vector<Duration> durations;
+    while (statement->executeStep())
+      durations.emplace_back(Duration(statement->getColumn(0).getInt64()));
+    return durations;
   });
 }
 

@@ -16,7 +16,7 @@ constexpr const char* save_attempt_sql = R"sql(
 INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
   ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35,
   ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49, ?50, ?51, ?52, ?53, ?54,
-  ?55, ?56)
+  ?55, ?56, ?57)
 ON CONFLICT (job, number) DO UPDATE SET start = ?3, open = ?4, state = ?5, reason = ?6, error = ?7,
   containment = ?8, cgroup = ?9, gpus = ?10, staging = ?11, publish_target = ?12,
   publish_tries = ?13, results_dir = ?14, log = ?15, log_bytes = ?16, log_lost = ?17,
@@ -27,7 +27,7 @@ ON CONFLICT (job, number) DO UPDATE SET start = ?3, open = ?4, state = ?5, reaso
   started = ?38, ended = ?39, started_utc = ?40, ended_utc = ?41, cpus = ?42, memory_limit = ?43,
   memory_by = ?44, paused_by = ?45, paused_since = ?46, paused_ms = ?47, oom_kills = ?48,
   over_memory = ?49, memory_peak = ?50, machine_oom_kills = ?51, went_on = ?52,
-  preempted_for = ?53, end_step = ?54, unwanted = ?55, evidence = ?56
+  preempted_for = ?53, end_step = ?54, unwanted = ?55, evidence = ?56, notify = ?57
 WHERE attempt.open = 1)sql";
 
 }  // namespace

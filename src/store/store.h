@@ -109,6 +109,8 @@ class Store {
   [[nodiscard]] Result<std::vector<Job>> list(const JobQuery& query);
   [[nodiscard]] Result<std::vector<StoredEvent>> events(const EventQuery& query);
   [[nodiscard]] Result<RunPage> runs(const RunQuery& query);
+  // How long the last attempts of jobs with this name took that completed, newest first.
+  [[nodiscard]] Result<std::vector<Duration>> durations(const std::string& name);
   // What was found in the log of an attempt, in the order of its lines.
   [[nodiscard]] Result<std::vector<Finding>> findings(JobId id, std::int32_t attempt);
   // Paths of the logs of all attempts of a job.

@@ -100,8 +100,7 @@ std::optional<LogLevel> level_of(std::string_view value) {
   if (error != std::errc() || end != value.data() + value.size()) return std::nullopt;
   // Smaller ones are syslog's, which count downwards, or something else: not told apart.
   if (number < 10 || number > 60) return std::nullopt;
-  if (number >= 50 || number == 40)
-    return number >= 50 ? LogLevel::error : LogLevel::warning;
+  if (number >= 50 || number == 40) return number >= 50 ? LogLevel::error : LogLevel::warning;
   return LogLevel::low;
 }
 

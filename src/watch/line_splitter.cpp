@@ -13,16 +13,14 @@ constexpr char escape = '\x1b';
 
 std::size_t find_byte(std::string_view text, char byte) {
   const void* found = std::memchr(text.data(), byte, text.size());
-  return found == nullptr
-             ? none
-             : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+  return found == nullptr ? none
+                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
 
 std::size_t find_last_byte(std::string_view text, char byte) {
   const void* found = ::memrchr(text.data(), byte, text.size());
-  return found == nullptr
-             ? none
-             : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+  return found == nullptr ? none
+                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
 
 std::size_t find_line_end(std::string_view text) {
@@ -81,7 +79,8 @@ LineBlock::Place LineBlock::locate(std::size_t line_begin) {
     // byte in the log, such as a colour, belongs to the line.
     const std::size_t end = line_begin - 1;
     const auto after = std::ranges::upper_bound(cuts, end, {}, &Cut::shown);
-    if (after != cuts.begin()) begin = std::prev(after)->raw + (line_begin - std::prev(after)->shown);
+    if (after != cuts.begin())
+      begin = std::prev(after)->raw + (line_begin - std::prev(after)->shown);
   }
   line += count_lines(raw.substr(counted, begin - counted));
   counted = begin;

@@ -12,29 +12,37 @@ namespace {
 constexpr std::size_t none = std::string_view::npos;
 
 constexpr std::array<std::pair<std::string_view, LogLevel>, 42> level_words{{
-    {"error", LogLevel::error},     {"eror", LogLevel::error},     {"err", LogLevel::error},
-    {"critical", LogLevel::error},  {"crit", LogLevel::error},     {"fatal", LogLevel::error},
-    {"ftl", LogLevel::error},       {"severe", LogLevel::error},   {"alert", LogLevel::error},
-    {"emergency", LogLevel::error}, {"emerg", LogLevel::error},    {"panic", LogLevel::error},
-    {"dpanic", LogLevel::error},    {"pnc", LogLevel::error},      {"fail", LogLevel::error},
-    {"warning", LogLevel::warning}, {"warn", LogLevel::warning},   {"wrn", LogLevel::warning},
-    {"notice", LogLevel::low},      {"note", LogLevel::low},       {"info", LogLevel::low},
-    {"inf", LogLevel::low},         {"information", LogLevel::low}, {"informational", LogLevel::low},
-    {"log", LogLevel::low},         {"debug", LogLevel::low},      {"dbg", LogLevel::low},
-    {"verbose", LogLevel::low},     {"trace", LogLevel::low},      {"trc", LogLevel::low},
-    {"success", LogLevel::low},     {"fine", LogLevel::low},       {"finer", LogLevel::low},
-    {"finest", LogLevel::low},      {"config", LogLevel::low},     {"hint", LogLevel::low},
-    {"detail", LogLevel::low},      {"status", LogLevel::low},     {"statement", LogLevel::low},
-    {"debug1", LogLevel::low},      {"dbug", LogLevel::low},       {"warnings", LogLevel::warning},
+    {"error", LogLevel::error},     {"eror", LogLevel::error},
+    {"err", LogLevel::error},       {"critical", LogLevel::error},
+    {"crit", LogLevel::error},      {"fatal", LogLevel::error},
+    {"ftl", LogLevel::error},       {"severe", LogLevel::error},
+    {"alert", LogLevel::error},     {"emergency", LogLevel::error},
+    {"emerg", LogLevel::error},     {"panic", LogLevel::error},
+    {"dpanic", LogLevel::error},    {"pnc", LogLevel::error},
+    {"fail", LogLevel::error},      {"warning", LogLevel::warning},
+    {"warn", LogLevel::warning},    {"wrn", LogLevel::warning},
+    {"notice", LogLevel::low},      {"note", LogLevel::low},
+    {"info", LogLevel::low},        {"inf", LogLevel::low},
+    {"information", LogLevel::low}, {"informational", LogLevel::low},
+    {"log", LogLevel::low},         {"debug", LogLevel::low},
+    {"dbg", LogLevel::low},         {"verbose", LogLevel::low},
+    {"trace", LogLevel::low},       {"trc", LogLevel::low},
+    {"success", LogLevel::low},     {"fine", LogLevel::low},
+    {"finer", LogLevel::low},       {"finest", LogLevel::low},
+    {"config", LogLevel::low},      {"hint", LogLevel::low},
+    {"detail", LogLevel::low},      {"status", LogLevel::low},
+    {"statement", LogLevel::low},   {"debug1", LogLevel::low},
+    {"dbug", LogLevel::low},        {"warnings", LogLevel::warning},
 }};
 
 // After ERROR at the beginning of a line, without a colon: a heading or a measure, not a level.
 constexpr std::array<std::string_view, 37> headings{
-    "rate",     "rates",   "summary",   "count",   "counts",   "code",      "codes",   "log",
-    "logs",     "handling", "handler",  "handlers", "correction", "margin",  "bar",     "bars",
-    "budget",   "analysis", "metric",   "metrics", "level",    "levels",    "estimate", "estimates",
-    "function", "model",   "threshold", "term",    "terms",    "statistics", "table",   "report",
-    "tolerance", "reporting", "types",  "path",    "section"};
+    "rate",   "rates",      "summary",   "count",    "counts",    "code",       "codes",
+    "log",    "logs",       "handling",  "handler",  "handlers",  "correction", "margin",
+    "bar",    "bars",       "budget",    "analysis", "metric",    "metrics",    "level",
+    "levels", "estimate",   "estimates", "function", "model",     "threshold",  "term",
+    "terms",  "statistics", "table",     "report",   "tolerance", "reporting",  "types",
+    "path",   "section"};
 
 enum class Case : std::uint8_t { upper, other };
 
@@ -75,10 +83,10 @@ std::optional<LogLevel> level_of_letter(char letter) {
 
 bool is_stamp(std::string_view word) {
   constexpr std::string_view other = ":.,/-+TZ_";
-  constexpr std::array<std::string_view, 27> words{
-      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-      "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "AM",  "PM",  "UTC", "GMT", "Z",
-      "CET", "CEST", "EST"};
+  constexpr std::array<std::string_view, 27> words{"Jan", "Feb", "Mar", "Apr", "May",  "Jun", "Jul",
+                                                   "Aug", "Sep", "Oct", "Nov", "Dec",  "Mon", "Tue",
+                                                   "Wed", "Thu", "Fri", "Sat", "Sun",  "AM",  "PM",
+                                                   "UTC", "GMT", "Z",   "CET", "CEST", "EST"};
   while (word.ends_with(',') || word.ends_with(':')) word.remove_suffix(1);
   if (std::ranges::find(words, word) != words.end()) return true;
   if (word.ends_with("AM") || word.ends_with("PM") || word.ends_with("ms"))
@@ -91,9 +99,8 @@ bool is_stamp(std::string_view word) {
 
 // Of a commit: its title comes next.
 bool is_hash(std::string_view word) {
-  return word.size() >= 7 && word.size() <= 40 && std::ranges::all_of(word, [](char c) {
-           return is_digit(c) || (c >= 'a' && c <= 'f');
-         });
+  return word.size() >= 7 && word.size() <= 40 &&
+         std::ranges::all_of(word, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
 }
 
 bool is_value_quoted(std::string_view value) {
@@ -258,8 +265,8 @@ class PrefixWalk {
     const bool is_glog = word.size() == 5 && std::ranges::all_of(word.substr(1), is_digit);
     const std::string_view next = trim(rest.substr(word.size()));
     const std::string_view next_word = next.substr(0, next.find(' '));
-    const bool is_letter_alone = word.size() == 1 && has_stamp_ &&
-                                 (next_word.ends_with(']') || next_word.ends_with(':'));
+    const bool is_letter_alone =
+        word.size() == 1 && has_stamp_ && (next_word.ends_with(']') || next_word.ends_with(':'));
     if (!is_letter_alone && !(is_glog && !next.empty() && is_digit(next[0]))) return std::nullopt;
     const std::size_t end = next.find("] ");
     return finish(*level, end == none ? next : trim(next.substr(end + 2)));

@@ -43,8 +43,7 @@ bool tells_of_unraised(std::string_view line) {
   return line.starts_with("Exception ignored in") || line.starts_with("--- Logging error ---");
 }
 
-std::string_view line_before(std::string_view block, std::size_t begin,
-                             std::string_view previous) {
+std::string_view line_before(std::string_view block, std::size_t begin, std::string_view previous) {
   if (begin < 2) return begin == 0 ? previous : std::string_view();
   const std::size_t end = begin - 1;
   const std::size_t start = block.rfind('\n', end - 1);
@@ -92,8 +91,7 @@ void LogScanner::take_block(LineBlock block, std::vector<Finding>& out) {
     take_line(block, begin, end, is_candidate ? &*candidate : nullptr, out);
     begin = end + 1;
   }
-  previous_ = line_before(block.text, block.text.size(), "")
-                  .substr(0, previous_bytes_max);
+  previous_ = line_before(block.text, block.text.size(), "").substr(0, previous_bytes_max);
 }
 
 void LogScanner::take_line(LineBlock& block, std::size_t begin, std::size_t end,
@@ -104,8 +102,7 @@ void LogScanner::take_line(LineBlock& block, std::size_t begin, std::size_t end,
   if (candidate != nullptr) {
     if (!session_) session_ = TestSession::begin(line);
     const bool is_whole_wanted = candidate->is_wanted && end - begin > head_bytes_max;
-    const std::string_view text =
-        is_whole_wanted ? block.text.substr(begin, end - begin) : line;
+    const std::string_view text = is_whole_wanted ? block.text.substr(begin, end - begin) : line;
     if (auto found = classify(text, *candidate, line_before(block.text, begin, previous_))) {
       close(out);
       const LineBlock::Place place = block.locate(begin);
@@ -273,7 +270,7 @@ bool LogScanner::read_pattern(const Sight& sight, const Rule& rule, Open& found)
   const auto reading = rules_->read(found.rule, sight.body);
   if (!reading || (!reading->message.empty() && is_plain_value(reading->message))) return false;
   const std::string_view whole = sight.message.empty() ? sight.body : sight.message;
-  found.finding.message = message_text(rule.tells_line_before      ? sight.before
+  found.finding.message = message_text(rule.tells_line_before     ? sight.before
                                        : reading->message.empty() ? whole
                                                                   : reading->message);
   found.finding.place = place_text(reading->place);
@@ -302,7 +299,8 @@ void LogScanner::close(std::vector<Finding>& out) {
   std::string& message = open.finding.message;
   if (open.traceback) {
     const std::string& raised = open.traceback->message();
-    if (!raised.empty()) message = message.empty() ? raised : fmt::format("{} ({})", raised, message);
+    if (!raised.empty())
+      message = message.empty() ? raised : fmt::format("{} ({})", raised, message);
     if (message.empty()) message = "a traceback without its last line";
     open.finding.place = place_text(open.traceback->place());
   }

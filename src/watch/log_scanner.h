@@ -71,8 +71,7 @@ class LogScanner {
   [[nodiscard]] bool merge_traceback(std::string_view line);
   [[nodiscard]] std::optional<Open> classify(std::string_view line, const Candidate& candidate,
                                              std::string_view before) const;
-  [[nodiscard]] std::optional<Open> classify_by_rules(const Sight& sight,
-                                                      RuleBits triggered) const;
+  [[nodiscard]] std::optional<Open> classify_by_rules(const Sight& sight, RuleBits triggered) const;
   [[nodiscard]] bool read(const Sight& sight, const Rule& rule, Open& found) const;
   [[nodiscard]] static bool read_traceback(const Sight& sight, Open& found);
   [[nodiscard]] bool read_pattern(const Sight& sight, const Rule& rule, Open& found) const;

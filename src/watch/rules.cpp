@@ -31,12 +31,12 @@ class ReadingPattern {
     check(compiled_.NumberOfCapturingGroups() <= groups_max, "a default rule has few groups");
   }
 
-  [[nodiscard]] std::optional<Reading> read(std::string_view line) const {
+  [[nodiscard]] std::optional<RuleReading> read(std::string_view line) const {
     const int count = compiled_.NumberOfCapturingGroups();
     std::array<re2::StringPiece, groups_max + 1> groups;
     if (!compiled_.Match(piece(line), 0, line.size(), RE2::UNANCHORED, groups.data(), count + 1))
       return std::nullopt;
-    Reading reading;
+    RuleReading reading;
     std::string_view file;
     std::string_view number;
     std::string_view function;
@@ -92,10 +92,10 @@ int on_match(unsigned id, unsigned long long, unsigned long long to, unsigned, v
   auto& search = *static_cast<Search*>(context);
   const std::size_t last = to == 0 ? 0 : static_cast<std::size_t>(to) - 1;
   if (search.out->empty() || last >= search.line_end) {
-    const std::size_t before = last == 0 ? std::string_view::npos
-                                         : search.block.rfind('\n', last - 1);
-    search.out->push_back({.begin = before == std::string_view::npos ? 0 : before + 1,
-                           .triggered = {}});
+    const std::size_t before =
+        last == 0 ? std::string_view::npos : search.block.rfind('\n', last - 1);
+    search.out->push_back(
+        {.begin = before == std::string_view::npos ? 0 : before + 1, .triggered = {}});
     search.line_end = std::min(search.block.find('\n', last), search.block.size());
   }
   search.out->back().triggered.set(search.rule_of[id]);
@@ -123,8 +123,7 @@ bool is_for_one_line_only(std::string_view pattern) {
 
 std::unexpected<Error> refuse(std::string_view list, const std::string& pattern,
                               const std::string& reason) {
-  return failed(ErrorCode::invalid,
-                fmt::format("{}: `{}`: {}", list, printable(pattern), reason));
+  return failed(ErrorCode::invalid, fmt::format("{}: `{}`: {}", list, printable(pattern), reason));
 }
 
 Result<std::unique_ptr<const RE2>> compile_wish(std::string_view list, const std::string& pattern) {
@@ -137,8 +136,7 @@ Result<std::unique_ptr<const RE2>> compile_wish(std::string_view list, const std
     if (compiled->error_code() == RE2::ErrorPatternTooLarge)
       return refuse(list, pattern, "it becomes too large; repeat less");
     const auto at = pattern.find(compiled->error_arg());
-    const std::string place =
-        at == std::string::npos ? "" : fmt::format(" (character {})", at + 1);
+    const std::string place = at == std::string::npos ? "" : fmt::format(" (character {})", at + 1);
     return refuse(list, pattern, compiled->error() + place);
   }
   if (RE2::FullMatch("", *compiled) || RE2::PartialMatch("", *compiled))
@@ -183,10 +181,9 @@ struct RuleSet::Defaults {
     const std::vector<unsigned> flags(triggers.size(), HS_FLAG_MULTILINE);
     hs_database_t* made = nullptr;
     hs_compile_error_t* error = nullptr;
-    const auto status =
-        hs_compile_multi(triggers.data(), flags.data(), ids.data(),
-                         static_cast<unsigned>(triggers.size()), HS_MODE_BLOCK, nullptr, &made,
-                         &error);
+    const auto status = hs_compile_multi(triggers.data(), flags.data(), ids.data(),
+                                         static_cast<unsigned>(triggers.size()), HS_MODE_BLOCK,
+                                         nullptr, &made, &error);
     hs_free_compile_error(error);
     check(status == HS_SUCCESS, "the triggers of the default rules compile");
     database.reset(made);
@@ -305,24 +302,24 @@ void RuleSet::add_wanted(std::string_view block, std::vector<Candidate>& out) co
   for (std::size_t begin = 0; begin < block.size();) {
     const std::size_t end = std::min(block.find('\n', begin), block.size());
     const bool is_known = known != out.end() && known->begin == begin;
-    const bool is_wanted =
-        wishes_->wanted_in(block.substr(begin, end - begin)) != Opinion::none;
+    const bool is_wanted = wishes_->wanted_in(block.substr(begin, end - begin)) != Opinion::none;
     if (is_known || is_wanted)
-      all.push_back({.begin = begin, .triggered = is_known ? (known++)->triggered : RuleBits(),
+      all.push_back({.begin = begin,
+                     .triggered = is_known ? (known++)->triggered : RuleBits(),
                      .is_wanted = is_wanted});
     begin = end + 1;
   }
   out = std::move(all);
 }
 
-std::optional<Reading> RuleSet::read(std::size_t rule, std::string_view line) const {
+std::optional<RuleReading> RuleSet::read(std::size_t rule, std::string_view line) const {
   const Defaults::Compiled& compiled = defaults_->rules[rule];
   auto reading = compiled.pattern->read(line);
   if (reading && compiled.exceptions && compiled.exceptions->is_in(line)) return std::nullopt;
   return reading;
 }
 
-std::optional<Reading> RuleSet::follow(std::size_t rule, std::string_view line) const {
+std::optional<RuleReading> RuleSet::follow(std::size_t rule, std::string_view line) const {
   return defaults_->rules[rule].follow->read(line);
 }
 

@@ -29,7 +29,7 @@ struct Candidate {
 };
 
 // What a pattern tells of a line.
-struct Reading {
+struct RuleReading {
   std::string_view message;
   std::string_view cause;
   std::string place;
@@ -62,9 +62,9 @@ class RuleSet {
   void find_candidates(std::string_view block, const Memory& memory,
                        std::vector<Candidate>& out) const;
   // Whether the pattern of a default rule, by its index, finds something in a line.
-  [[nodiscard]] std::optional<Reading> read(std::size_t rule, std::string_view line) const;
+  [[nodiscard]] std::optional<RuleReading> read(std::size_t rule, std::string_view line) const;
   // What the rule's `follow` tells by a further line.
-  [[nodiscard]] std::optional<Reading> follow(std::size_t rule, std::string_view line) const;
+  [[nodiscard]] std::optional<RuleReading> follow(std::size_t rule, std::string_view line) const;
   // The rules that tell causes.
   [[nodiscard]] const RuleBits& causes() const;
   // The one of them whose pattern is in a message.

@@ -41,7 +41,7 @@ TestSession::End TestSession::end(std::string_view line) {
     case Kind::google:
       if (line.starts_with("[  PASSED  ]")) return End::passed;
       return line.starts_with("[  FAILED  ]") && line.contains("listed below") ? End::failed
-                                                                              : End::none;
+                                                                               : End::none;
   }
   return End::none;
 }

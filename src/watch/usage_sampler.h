@@ -36,6 +36,8 @@ class UsageSampler {
 
   // Nothing when there is neither a cgroup nor a process to look at.
   [[nodiscard]] std::optional<UsageTotals> sample();
+  // Its processes at this moment.
+  [[nodiscard]] std::vector<pid_t> processes() { return list_processes(); }
 
  private:
   struct Process {

@@ -55,6 +55,12 @@ bool WatchedLog::advance(std::size_t bytes_max, std::vector<Finding>& found) {
   return is_more;
 }
 
+void WatchedLog::settle(std::vector<Finding>& found) {
+  const std::size_t from = found.size();
+  scanner_.settle(found);
+  keep_new(found, from);
+}
+
 void WatchedLog::finish(std::vector<Finding>& found) {
   const std::size_t from = found.size();
   scanner_.finish(found);

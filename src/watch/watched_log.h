@@ -21,6 +21,9 @@ class WatchedLog {
   // Reads up to `bytes_max` more and adds what they tell. True when that much was there, so that
   // another call finds more. A log that is not there yet is empty; what its cap dropped is skipped.
   bool advance(std::size_t bytes_max, std::vector<Finding>& found);
+  // Nothing has come for a while: tells what is open as far as it is known.
+  void settle(std::vector<Finding>& found);
+  [[nodiscard]] bool is_open() const { return scanner_.is_open(); }
   // Nobody writes any more, and everything was read.
   void finish(std::vector<Finding>& found);
 

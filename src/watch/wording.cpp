@@ -50,7 +50,8 @@ std::string_view dotted_name(std::string_view line) {
 
 bool names_exception(std::string_view name) {
   const std::string_view last = name.substr(name.rfind('.') + 1);
-  if (last.empty() || !is_upper(last[0] == '_' && last.size() > 1 ? last[1] : last[0])) return false;
+  if (last.empty() || !is_upper(last[0] == '_' && last.size() > 1 ? last[1] : last[0]))
+    return false;
   return std::ranges::any_of(
       std::initializer_list<std::string_view>{"Error", "Exception", "Interrupt", "Failure", "Exit",
                                               "Fault", "Panic", "StopIteration"},
@@ -123,7 +124,7 @@ bool is_shrugged_off(std::string_view line) {
       R"re((?i)\(ignor(?:ed|ing)\)|(?:safely|can|may|will) be (?:safely )?ignored?|safely ignored?|)re"
       R"re(\bnon-?fatal\b|\bnot fatal\b|\bas expected\b|\bexpected (?:error|failure|exception)|)re"
       R"re(\(expected\)|\bharmless\b)re");
-  constexpr std::array<std::string_view, 6> signs{"gnor",   "fatal",    "pected",
+  constexpr std::array<std::string_view, 6> signs{"gnor",    "fatal",     "pected",
                                                   "armless", "Non-Fatal", "IGNOR"};
   return contains_one(line, signs) && words.is_in(line);
 }

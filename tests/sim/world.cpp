@@ -46,7 +46,7 @@ void FakeOutput::set_aside(const Job& job) {
   aside.insert(job.key());
 }
 
-void FakeOutput::validate(const Job& job) {
+void FakeOutput::validate(const Job& job, const std::string&) {
   const auto verdict = has_word(job, "invalid")   ? ResultsVerdict::invalid
                        : has_word(job, "unclear") ? ResultsVerdict::inconclusive
                                                   : ResultsVerdict::valid;
@@ -57,7 +57,7 @@ std::vector<Observed> FakeOutput::collect() {
   return std::exchange(outcomes_, {});
 }
 
-void FakeWatch::begin(const Job& job) {
+void FakeWatch::begin(const Job& job, Duration) {
   watched_.insert(job.key());
   if (has_word(job, "error") && job.attempt.evidence.found_to < 10)
     outcomes_.push_back({job.key(), fact::Found{{"rule", Severity::error, 10, 1, "early", ""}}});

@@ -25,7 +25,7 @@ class FakeOutput : public Output {
   std::string checkpoint_directory(const Job&) override { return ""; }
   bool is_in_place(const Job& job) override;
   void remove_checkpoints(JobId) override {}
-  void validate(const Job& job) override;
+  void validate(const Job& job, const std::string& context) override;
   std::vector<Observed> collect() override;
   void crash() { outcomes_.clear(); }
   [[nodiscard]] bool has_outcomes() const { return !outcomes_.empty(); }
@@ -42,8 +42,9 @@ class FakeOutput : public Output {
 // "says_failure", "says_success", "stalls".
 class FakeWatch : public Watch {
  public:
-  std::vector<std::pair<std::string, std::string>> prepare(const Job&) override { return {}; }
-  void begin(const Job& job) override;
+  Speech prepare(const Job&) override { return {}; }
+  void begin(const Job& job, Duration active) override;
+  std::optional<Live> live(const Job&) override { return std::nullopt; }
   void follow(const Job& job) override;
   bool is_silent(const Job& job) override;
   void examine(const Job& job) override;

@@ -173,7 +173,7 @@ class OwnWords(SystemTest):
 
     def progress_of(self, job):
         """The progress that `show` tells."""
-        return self.reeve.show(job).get("progress") or {}
+        return self.reeve.show(job).get("live", {}).get("progress") or {}
 
     def test_progress_that_is_told(self):
         """`reeve progress` reaches show, with rows."""

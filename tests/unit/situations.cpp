@@ -64,7 +64,7 @@ Job intended_job() {
 
 Job starting_job() {
   return after(intended_job(),
-               {fact::Launch{}, fact::Launched{"cgroup", "c1", "/stage", "/log", ""}});
+               {fact::Launch{}, fact::Launched{"cgroup", "c1", "/stage", "/log", "", ""}});
 }
 
 Job running_job() {
@@ -171,7 +171,7 @@ std::vector<NamedFact> all_facts() {
       {"GoOn", fact::GoOn{}},
       {"Intend", fact::Intend{6, {0}, {}}},
       {"Launch", fact::Launch{}},
-      {"Launched", fact::Launched{"cgroup", "c2", "/stage2", "/log2", "cgroup"}},
+      {"Launched", fact::Launched{"cgroup", "c2", "/stage2", "/log2", "cgroup", ""}},
       {"LaunchFailed", fact::LaunchFailed{LaunchStep::keeper, 11}},
       {"Withdraw", fact::Withdraw{}},
       {"Stalled", fact::Stalled{"no life"}},

@@ -47,6 +47,7 @@ const std::map<std::string, std::set<std::string>>& arrows() {
       {"engine/local", {"base", "core", "contain", "keeper", "engine"}},
       {"keeper", {"base", "contain"}},
       {"watch", {"base", "core", "contain"}},
+      {"data", {"base", "core"}},
       {"api", {"base", "core", "store"}},
       {"systemd", {"base"}},
       {"cli", {"base", "core", "contain", "api", "systemd"}},
@@ -55,7 +56,7 @@ const std::map<std::string, std::set<std::string>>& arrows() {
         "keeper", "api", "systemd", "watch"}},
       {"programs",
        {"base", "core", "contain", "store", "output", "engine", "engine/fake", "engine/local",
-        "keeper", "api", "cli", "daemon"}},
+        "keeper", "api", "cli", "daemon", "data"}},
   };
   return allowed;
 }

@@ -41,7 +41,7 @@ std::expected<fact::Launched, OsError> FakeEngine::start(const StartOrder& order
   run.cpus = order.placement.cpus;
   boot_of_[order.key] = boot_;
   runs_[order.key] = run;
-  return fact::Launched{"fake", "", "", "log", ""};
+  return fact::Launched{"fake", "", "", "log", "", ""};
 }
 
 void FakeEngine::record(const AttemptKey& key, Fact fact) {
@@ -188,7 +188,7 @@ Result<void> FakeEngine::restore(const std::string& cursor) {
 }
 
 fact::Launched FakeEngine::describe(const Job&) {
-  return {"fake", "", "", "log", ""};
+  return {"fake", "", "", "log", "", ""};
 }
 
 Recovery FakeEngine::recover(const Job& job) {
