@@ -69,6 +69,7 @@ int run_command_line(int argc, char** argv) {
   add_grep_command(app);
   add_stats_command(app);
   add_control_commands(app);
+  add_in_job_commands(app);
   add_daemon_commands(app);
   const ContainInput contain_input{command_words, ignored_pipe};
   add_contain_command(app, contain_input);

@@ -78,6 +78,7 @@ void add_log_commands(CLI::App& app);
 void add_grep_command(CLI::App& app);
 void add_stats_command(CLI::App& app);
 void add_control_commands(CLI::App& app);
+void add_in_job_commands(CLI::App& app);
 void add_why_command(CLI::App& app);
 void add_daemon_commands(CLI::App& app);
 void add_install_commands(CLI::App& daemon);

@@ -98,6 +98,10 @@ std::optional<ProcessStat> read_stat(pid_t pid) {
   char text[1024];
   snprintf(path, sizeof path, "/proc/%d/stat", pid);
   if (read_small_file(path, text, sizeof text) <= 0) return std::nullopt;
+  return parse_stat(text);
+}
+
+std::optional<ProcessStat> parse_stat(const char* text) {
   // The name stands in parentheses and may hold any character: the last one counts.
   const char* at = strrchr(text, ')');
   if (at == nullptr) return std::nullopt;
@@ -112,6 +116,7 @@ std::optional<ProcessStat> read_stat(pid_t pid) {
     if (end == at) return std::nullopt;
     if (field == 4) stat.parent = static_cast<pid_t>(value);
     if (field == 14 || field == 15) stat.cpu_ticks += value;
+    if (field == 16 || field == 17) stat.reaped_ticks += value;
     if (field == 20) stat.threads = value;
     if (field == 22) stat.start_ticks = static_cast<std::uint64_t>(value);
     if (field == 24) stat.resident_pages = value;

@@ -17,11 +17,14 @@ struct ProcessStat {
   std::int64_t threads = 0;       // of a zombie too: it may have living threads
   std::uint64_t start_ticks = 0;  // since boot; with the pid and the boot id an identity
   std::int64_t resident_pages = 0;
-  std::int64_t cpu_ticks = 0;  // user and system, of all its threads
+  std::int64_t cpu_ticks = 0;     // user and system, of all its threads
+  std::int64_t reaped_ticks = 0;  // the same of children that it has waited for, and of theirs
 };
 
 // Nothing when there is no such process.
 [[nodiscard]] std::optional<ProcessStat> read_stat(pid_t pid);
+// From the text of a /proc/PID/stat, zero-terminated.
+[[nodiscard]] std::optional<ProcessStat> parse_stat(const char* text);
 
 // A zombie whose threads live is alive: its main thread has exited and the others go on.
 [[nodiscard]] bool is_alive(const ProcessStat& stat);

@@ -68,10 +68,17 @@ inline constexpr int life_cpu_percent = 1;
 inline constexpr Duration life_cpu_window{60'000};
 // What a job may ask for with WATCHDOG_USEC: a shorter time would be missed by chance.
 inline constexpr Duration watchdog_min{1000};
-// A message of a job to its NOTIFY_SOCKET; systemd takes as much. A text in it: one line of a screen
-// or two.
+// A message of a job to its NOTIFY_SOCKET; systemd takes as much. A text in it: a line or two of a
+// screen.
 inline constexpr std::size_t notify_bytes_max = 4096;
 inline constexpr std::size_t notify_text_bytes_max = 200;
+// Taken from one job within the pause; one that has more to say waits: 640 messages a second are
+// enough for everybody, and cost little.
+inline constexpr std::size_t notify_messages_max = 64;
+inline constexpr Duration notify_pause{100};
+// Jobs that run at a time and can speak to us; a descriptor each. Numbers of their sockets.
+inline constexpr std::size_t notify_sockets_max = 512;
+inline constexpr std::int64_t notify_number_max = 9'999'999;
 inline constexpr std::size_t result_name_bytes_max = 100;
 // A job's statement of its outcome, and what is taken from it.
 inline constexpr std::size_t status_file_bytes_max = 64 << 10;

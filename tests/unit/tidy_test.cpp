@@ -101,6 +101,8 @@ TEST(Tidy, IncludeAgainstAnArrowIsSeen) {
   EXPECT_EQ(count("src/cli/daemon_commands.cpp", "daemon/daemon.h"), 0U);
   EXPECT_EQ(count("src/engine/local/journal.cpp", "keeper/record.h"), 0U);
   EXPECT_EQ(count("src/engine/local/journal.cpp", "store/store.h"), 1U);
+  EXPECT_EQ(count("src/watch/x.cpp", "contain/memory.h"), 0U);
+  EXPECT_EQ(count("src/watch/x.cpp", "store/store.h"), 1U);
   EXPECT_EQ(count("src/novelty/x.cpp", "base/fd.h"), 1U) << "a new folder needs its arrows";
 }
 
