@@ -34,9 +34,10 @@ int main(int argc, char** argv) {
   reeve::watch::KeptFiles files(4096);
   std::vector<std::unique_ptr<reeve::watch::UsageSampler>> samplers;
   for (int i = 3; i < argc; ++i) {
-    const char* colon = strrchr(argv[i], ':');
+    const char* word = argv[i];
+    const char* colon = strrchr(word, ':');
     if (colon == nullptr) return 2;
-    const std::string cgroup(argv[i], static_cast<std::size_t>(colon - argv[i]));
+    const std::string cgroup(word, colon);
     reeve::Fd directory;
     if (!cgroup.empty()) directory.reset(open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     samplers.push_back(

@@ -29,9 +29,8 @@ Duration to_duration(double seconds) {
   return Duration(std::llround(std::clamp(seconds, 0.0, 1e12) * 1000));
 }
 
-// Student's t: nine of ten values lie within it on both sides together. A fifth is added, since
-// what jobs do is less regular than the theory: with it, the claims of the simulations in the tests
-// hold.
+// Student's t: nine of ten values lie within it on both sides together. A fifth is added: what jobs
+// do is less regular than the theory. With it, the claims of the simulations in the tests hold.
 double student(std::size_t degrees) {
   constexpr std::array<double, 10> table{6.31, 6.31, 2.92, 2.35, 2.13,
                                          2.02, 1.94, 1.89, 1.86, 1.83};

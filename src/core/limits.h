@@ -72,8 +72,8 @@ inline constexpr Duration watchdog_min{1000};
 // screen or two.
 inline constexpr std::size_t notify_bytes_max = 4096;
 inline constexpr std::size_t notify_text_bytes_max = 200;
-// Taken from one job at once; one that has more to say waits: 640 messages a second are enough for
-// everybody, and cost little.
+// Taken from one job within the pause; one that has more to say waits: 640 messages a second are
+// enough for everybody, and cost little.
 inline constexpr std::size_t notify_messages_max = 64;
 inline constexpr Duration notify_pause{100};
 // Jobs that run at a time and can speak to us; a descriptor each. Numbers of their sockets.

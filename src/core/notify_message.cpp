@@ -35,7 +35,7 @@ Result<void> take_progress(NotifyMessage& message, std::string_view key, std::st
   } else if (key == "X_REEVE_ROWS") {
     const auto rows = parse_integer(value);
     if (!rows || *rows < 0) return not_understood(key, value, "a number of rows");
-    progress_of(message).rows = *rows;
+    progress_of(message).rows = rows;
   } else {
     progress_of(message).text = short_line(value);
   }

@@ -20,8 +20,8 @@ constexpr double codes_each_doubling = 1023;
 
 std::uint32_t to_code(float value) {
   const double logarithm = std::log2(1 + std::max(static_cast<double>(value), 0.0));
-  return static_cast<std::uint32_t>(std::clamp(logarithm * codes_each_doubling, 0.0, 65535.0) +
-                                    0.5);
+  return static_cast<std::uint32_t>(
+      std::lround(std::clamp(logarithm * codes_each_doubling, 0.0, 65535.0)));
 }
 
 float from_code(std::uint32_t code) {

@@ -27,16 +27,14 @@ void KeptFile::close() {
 
 std::string_view KeptFile::read() {
   Fd opened;
-  if (!fd_) {
-    opened.reset(::openat(directory_, name_.c_str(), O_RDONLY | O_CLOEXEC));
-    if (opened && files_->left_ > 0) {
-      --files_->left_;
-      fd_ = std::move(opened);
-    }
-  }
+  if (!fd_) opened.reset(::openat(directory_, name_.c_str(), O_RDONLY | O_CLOEXEC));
+  const int fd = fd_ ? fd_.get() : opened.get();
   auto& buffer = files_->buffer_;
-  const ssize_t length =
-      ::pread(fd_ ? fd_.get() : opened.get(), buffer.data(), buffer.size() - 1, 0);
+  const ssize_t length = ::pread(fd, buffer.data(), buffer.size() - 1, 0);
+  if (opened && files_->left_ > 0) {
+    --files_->left_;
+    fd_ = std::move(opened);
+  }
   if (length <= 0) return {};
   buffer[static_cast<std::size_t>(length)] = '\0';
   return {buffer.data(), static_cast<std::size_t>(length)};

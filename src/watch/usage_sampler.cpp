@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -53,6 +54,12 @@ std::int64_t to_us(std::int64_t ticks) {
   return ticks * 1'000'000 / each_second;
 }
 
+std::optional<ProcessStat> read_stat(KeptFile& file) {
+  const std::string_view text = file.read();
+  if (text.empty()) return std::nullopt;
+  return parse_stat(text.data());  // NOLINT(bugprone-suspicious-stringview-data-usage): terminated
+}
+
 bool has_file(int directory, const char* name) {
   return ::faccessat(directory, name, R_OK, 0) == 0;
 }
@@ -97,7 +104,7 @@ UsageTotals UsageSampler::read_cgroup() {
 }
 
 std::vector<pid_t> UsageSampler::list_processes() {
-  if (!cgroup_) return keeper_ > 0 ? descendants_of(keeper_) : std::vector<pid_t>();
+  if (!cgroup_) return below_keeper();
   std::vector<pid_t> pids;
   std::string_view text = cgroup_files_[cgroup_procs].read();
   while (!text.empty()) {
@@ -108,6 +115,19 @@ std::vector<pid_t> UsageSampler::list_processes() {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return pids;
+}
+
+// Zombies as well: what they have used is in no other total yet.
+std::vector<pid_t> UsageSampler::below_keeper() const {
+  std::vector<pid_t> found;
+  std::set<pid_t> seen{keeper_};  // pids may be given out again while we read
+  if (keeper_ > 0) found = children_of(keeper_);
+  for (std::size_t at = 0; at < found.size(); ++at) {
+    if (!seen.insert(found[at]).second) continue;
+    for (const pid_t child : children_of(found[at]))
+      if (!seen.contains(child)) found.push_back(child);
+  }
+  return found;
 }
 
 void UsageSampler::follow(const std::vector<pid_t>& pids) {
@@ -133,16 +153,15 @@ UsageSampler::Io UsageSampler::read_io(KeptFile& file) {
 
 void UsageSampler::add_processes(UsageTotals& totals) {
   static const long page = ::sysconf(_SC_PAGESIZE);
-  const bool needs_stat = !cgroup_ || !has_memory_ || !has_pids_;
   for (Process& process : processes_) {
-    if (needs_stat) {
-      std::string_view text = process.stat.read();
-      if (text.empty()) {  // gone, and perhaps its pid is another's
+    if (needs_stat()) {
+      auto stat = read_stat(process.stat);
+      if (!stat) {  // gone, and perhaps its pid is another's
         process = open_process(process.pid);
-        text = process.stat.read();
+        stat = read_stat(process.stat);
       }
-      const auto stat = text.empty() ? std::nullopt : parse_stat(text.data());
       if (!stat) continue;
+      if (is_alive(*stat)) ++totals.processes;
       if (!cgroup_) totals.cpu_us += to_us(stat->cpu_ticks + stat->reaped_ticks);
       if (!has_memory_) totals.memory_bytes += stat->resident_pages * page;
       if (!has_pids_) totals.threads += stat->threads;
@@ -159,8 +178,7 @@ void UsageSampler::add_keeper(UsageTotals& totals) {
   if (!keeper_files_) return;
   UsageTotals now;
   if (!cgroup_) {
-    const std::string_view text = keeper_files_->stat.read();
-    const auto stat = text.empty() ? std::nullopt : parse_stat(text.data());
+    const auto stat = read_stat(keeper_files_->stat);
     if (stat) now.cpu_us = to_us(stat->reaped_ticks);
   }
   if (!has_io_) {
@@ -176,15 +194,17 @@ void UsageSampler::add_keeper(UsageTotals& totals) {
 
 std::optional<UsageTotals> UsageSampler::sample() {
   const std::vector<pid_t> pids = list_processes();
-  if (pids.empty() && !cgroup_) return std::nullopt;
   follow(pids);
   UsageTotals totals;
   if (cgroup_) totals = read_cgroup();
   totals.cpu_us -= before_.cpu_us;
   totals.read_bytes -= before_.read_bytes;
   totals.written_bytes -= before_.written_bytes;
-  totals.processes = static_cast<std::int64_t>(pids.size());
+  totals.processes = 0;
   add_processes(totals);
+  // With controllers there is no need to look at each of them.
+  if (!needs_stat()) totals.processes = static_cast<std::int64_t>(pids.size());
+  if (totals.processes == 0 && !cgroup_) return std::nullopt;
   add_keeper(totals);
   // A process between its end and its parent's wait is in no total for a moment.
   totals.cpu_us = std::max(totals.cpu_us, last_.cpu_us);
@@ -194,10 +214,10 @@ std::optional<UsageTotals> UsageSampler::sample() {
   return totals;
 }
 
-Duration sample_wait(Duration age, std::int64_t processes) {
-  if (processes > 1000) return seconds(60);
-  if (processes > 100) return seconds(20);
-  if (age < minutes(1)) return seconds(2);
+Duration sample_wait(Duration age, const UsageTotals& last, UsageSource source) {
+  if (last.processes > 1000) return seconds(60);
+  if (last.processes > 100) return seconds(20);
+  if (age < minutes(1) && source == UsageSource::cgroup) return seconds(2);
   return age < minutes(5) ? seconds(5) : seconds(10);
 }
 

@@ -27,12 +27,18 @@
 
 namespace reeve::watch {
 
+enum class UsageSource : std::uint8_t { cgroup, processes };
+
 class UsageSampler {
  public:
   // `cgroup`: its directory, or none. `keeper`: 0 when it is not known. `files` must live longer.
   UsageSampler(Fd cgroup, pid_t keeper, KeptFiles& files);
   UsageSampler(const UsageSampler&) = delete;
   UsageSampler& operator=(const UsageSampler&) = delete;
+
+  [[nodiscard]] UsageSource source() const {
+    return cgroup_ ? UsageSource::cgroup : UsageSource::processes;
+  }
 
   // Nothing when there is neither a cgroup nor a process to look at.
   [[nodiscard]] std::optional<UsageTotals> sample();
@@ -50,7 +56,9 @@ class UsageSampler {
     std::int64_t written = 0;
   };
   [[nodiscard]] UsageTotals read_cgroup();
+  [[nodiscard]] bool needs_stat() const { return !cgroup_ || !has_memory_ || !has_pids_; }
   [[nodiscard]] std::vector<pid_t> list_processes();
+  [[nodiscard]] std::vector<pid_t> below_keeper() const;
   void follow(const std::vector<pid_t>& pids);
   void add_processes(UsageTotals& totals);
   void add_keeper(UsageTotals& totals);
@@ -71,8 +79,9 @@ class UsageSampler {
   UsageTotals last_;
 };
 
-// How long to wait for the next sample of a job: two seconds while it is young, ten when its series
-// is made of longer points anyway, more when there are many processes to look at.
-[[nodiscard]] Duration sample_wait(Duration age, std::int64_t processes);
+// How long to wait for the next sample of a job: two seconds while it is young, ten later, and more
+// where a look costs more: without a cgroup, and with many processes. Fifty jobs of four processes
+// cost less than a thousandth of a core that way (bench/sampling.py).
+[[nodiscard]] Duration sample_wait(Duration age, const UsageTotals& last, UsageSource source);
 
 }  // namespace reeve::watch

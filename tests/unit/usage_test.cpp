@@ -310,12 +310,19 @@ TEST(UsageSampler, SeesAllOfARealCgroup) {
   EXPECT_EQ(reading[4], 1.F);
 }
 
-TEST(UsageSampler, YoungJobsAreLookedAtOftenAndLargeOnesSeldom) {
-  EXPECT_EQ(watch::sample_wait(seconds(10), 3), seconds(2));
-  EXPECT_EQ(watch::sample_wait(seconds(100), 3), seconds(5));
-  EXPECT_EQ(watch::sample_wait(seconds(1000), 3), seconds(10));
-  EXPECT_EQ(watch::sample_wait(seconds(10), 500), seconds(20));
-  EXPECT_EQ(watch::sample_wait(seconds(10), 5000), seconds(60));
+TEST(UsageSampler, YoungJobsAreLookedAtOftenAndCostlyOnesSeldom) {
+  const auto wait = [](Duration age, std::int64_t processes, watch::UsageSource source) {
+    UsageTotals totals;
+    totals.processes = processes;
+    return watch::sample_wait(age, totals, source);
+  };
+  constexpr auto cgroup = watch::UsageSource::cgroup;
+  EXPECT_EQ(wait(seconds(10), 3, cgroup), seconds(2));
+  EXPECT_EQ(wait(seconds(10), 3, watch::UsageSource::processes), seconds(5));
+  EXPECT_EQ(wait(seconds(100), 3, cgroup), seconds(5));
+  EXPECT_EQ(wait(seconds(1000), 3, cgroup), seconds(10));
+  EXPECT_EQ(wait(seconds(10), 500, cgroup), seconds(20));
+  EXPECT_EQ(wait(seconds(10), 5000, cgroup), seconds(60));
 }
 
 TEST(Usage, RatesAreAveragesBetweenTwoMoments) {
