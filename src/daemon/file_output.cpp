@@ -19,6 +19,7 @@
 #include "core/launch_context.h"
 #include "core/run_directory.h"
 #include "core/validation_json.h"
+#include "output/report_file.h"
 
 namespace reeve {
 namespace {
@@ -157,7 +158,7 @@ void FileOutput::validate(const Job& job, const std::string& context) {
   request.environment.push_back("REEVE_NAME=" + job.spec.name);
   // It may have been removed because nothing was in it: what is checked is that.
   (void)::mkdir(attempt.staging.c_str(), directory_mode);
-  reports_[key] = attempt.staging + "/" + job.spec.name + "_validation.json";
+  reports_[key] = attempt.staging;
   if (const auto started = runner_.start(key, std::move(request)); !started) {
     reports_.erase(key);
     const std::lock_guard lock(mutex_);
@@ -173,13 +174,11 @@ void FileOutput::take_reports(std::vector<Observed>& outcomes) {
   for (const ValidationRunner::Ended& ended : runner_.collect()) {
     const auto path = reports_.find(ended.key);
     if (path == reports_.end()) continue;
-    const Fd file(::open(path->second.c_str(),
-                         O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644));
-    const std::string text = to_pretty(report_to_json(ended.report)) + "\n";
-    if (file) (void)!::write(file.get(), text.data(), text.size());
+    const auto written = write_report(path->second, ended.report);
     reports_.erase(path);
-    outcomes.push_back(
-        {ended.key, fact::Validated{ended.report.status, reason_of(ended.report), false}});
+    std::string words = reason_of(ended.report);
+    if (!written) words += (words.empty() ? "" : "; ") + written.error().message;
+    outcomes.push_back({ended.key, fact::Validated{ended.report.status, std::move(words), false}});
   }
 }
 

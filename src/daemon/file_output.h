@@ -56,7 +56,7 @@ class FileOutput : public Output {
 
   std::string checkpoints_;
   ValidationRunner runner_;
-  std::map<AttemptKey, std::string> reports_;  // where they are to be written
+  std::map<AttemptKey, std::string> reports_;  // the directories that they go into
   Fd ready_;
   std::mutex mutex_;
   std::condition_variable wake_;

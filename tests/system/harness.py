@@ -89,7 +89,7 @@ class Reeve:
             return path
         copy = self.base / "bin"
         copy.mkdir(mode=0o755)
-        for file in path.parent.glob("reeve*"):
+        for file in [*path.parent.glob("reeve*"), *path.parent.glob("libduckdb*")]:
             shutil.copy2(file, copy)
         return copy / path.name
 

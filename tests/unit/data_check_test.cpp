@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/landlock.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 
 #include "cli/check_option.h"
 #include "cli/results_judge.h"
+#include "data/confinement.h"
 #include "data/found_files.h"
 #include "support.h"
 
@@ -393,6 +396,28 @@ TEST_F(DataCheck, TableThatNeedsMoreMemoryIsUnknown) {
   request_.scratch = path("scratch");
   fs::create_directory(request_.scratch);
   expect_passed("table a.csv unique=id");
+}
+
+TEST(Confinement, OnlyTheDirectoryCanBeRead) {
+  if (::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1)
+    GTEST_SKIP() << "the kernel has no Landlock";
+  const TemporaryFolder folder;
+  const TemporaryFolder other;
+  write_file(folder.file("a"), "1");
+  write_file(other.file("a"), "1");
+  const auto can_open = [](const std::string& path, int flags) {
+    return static_cast<bool>(Fd(::open(path.c_str(), flags | O_CLOEXEC, 0600)));
+  };
+  EXPECT_EQ(status_of_child([&] {
+              if (!confine_self({1 << 30, 10, folder.path(), ""})) return 1;
+              if (!can_open(folder.file("a"), O_RDONLY)) return 2;
+              if (can_open(folder.file("a"), O_WRONLY)) return 3;
+              if (can_open(folder.file("b"), O_WRONLY | O_CREAT)) return 4;
+              if (can_open(other.file("a"), O_RDONLY) || can_open("/etc/passwd", O_RDONLY))
+                return 5;
+              return 0;
+            }),
+            0);
 }
 
 TEST(FoundFiles, MoreThanTheBoundAreTrouble) {

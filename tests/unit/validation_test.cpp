@@ -4,9 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "cli/check_option.h"
 #include "cli/command.h"
 #include "core/validation_json.h"
+#include "output/report_file.h"
+#include "support.h"
 
 namespace reeve::test {
 namespace {
@@ -124,6 +128,36 @@ TEST(Report, LargestReportFitsItsBound) {
   out.severity = Severity::warning;
   const auto report = make_report({}, std::vector<CheckOutcome>(limits::checks_max, out));
   EXPECT_LT(to_line(report_to_json(report)).size(), limits::report_bytes_max);
+}
+
+TEST(ReportFile, ReplacesWhatHasItsName) {
+  const TemporaryFolder folder;
+  ValidationReport head;
+  head.name = "train";
+  const auto report = make_report(head, {outcome(CheckVerdict::passed)});
+  write_file(folder.file("elsewhere"), "kept");
+  std::filesystem::create_symlink("elsewhere", folder.file("train_validation.json"));
+  std::filesystem::create_symlink("elsewhere", folder.file(".train_validation.json.new"));
+  for (int i = 0; i < 2; ++i) {
+    const auto wrote = write_report(folder.path(), report);
+    ASSERT_TRUE(wrote) << wrote.error().message;
+  }
+  EXPECT_EQ(read_file(folder.file("elsewhere")), "kept");
+  const auto again =
+      report_from_json(*parse_json(read_file(folder.file(report_file_name(report)))));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(*again, report);
+  EXPECT_FALSE(std::filesystem::is_symlink(folder.file("train_validation.json")));
+}
+
+TEST(ReportFile, DirectoryInItsPlaceIsAFailure) {
+  const TemporaryFolder folder;
+  ValidationReport report;
+  report.name = "train";
+  std::filesystem::create_directory(folder.file("train_validation.json"));
+  EXPECT_FALSE(write_report(folder.path(), report));
+  EXPECT_FALSE(std::filesystem::exists(folder.file(".train_validation.json.new")));
+  EXPECT_FALSE(write_report(folder.file("none"), report));
 }
 
 TEST(LogClean, ErrorsCountAlsoInALogWithAGap) {
