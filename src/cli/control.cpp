@@ -71,6 +71,13 @@ void run_pause(const ControlCommand& options, const char* op, const char* seen, 
   const auto taken = apply(*client, options, op, {}, scope, any_refused);
   if (!taken) return finish(fail(taken.error()));
   for (const std::int64_t id : options.no_wait ? std::vector<std::int64_t>{} : *taken) {
+    const auto jobs = client->call("getJobs", {{"ids", to_array({id})}});
+    if (!jobs) return finish(fail(jobs.error()));
+    // Its user has let it go on, and the scheduler has not.
+    if (text_of(jobs->at("jobs").as_array().at(0).as_object(), "paused_by") == "scheduler") {
+      say(fmt::format("job {} goes on by itself when its CPUs are free", id));
+      continue;
+    }
     const auto reply = client->call("watchJob", {{"id", id}, {"seen", seen}});
     if (!reply) return finish(fail(reply.error()));
   }

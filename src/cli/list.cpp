@@ -159,6 +159,14 @@ std::string live_lines(const json::object& live) {
   return out;
 }
 
+// Whom it makes room for, and how often it has made room.
+std::string preemption_text(const json::object& job) {
+  if (text_of(job, "paused_by").starts_with("scheduler"))
+    return fmt::format("paused for job {}", number_of(job, "preempted_for"));
+  const std::int64_t times = number_of(job, "preemptions");
+  return times == 0 ? "" : fmt::format("{} {} so far", times, times == 1 ? "time" : "times");
+}
+
 void print_details(const json::object& job) {
   const bool colours = has_colours(1);
   std::string out;
@@ -209,6 +217,7 @@ void print_details(const json::object& job) {
     line("memory limit",
          fmt::format("{}, enforced by {}", size_text(number_of(job, "memory_limit_bytes")),
                      text_of(job, "memory_limit_by") == "cgroup" ? "the kernel" : "sampling"));
+  line("pushed aside", preemption_text(job));
   line("cpus", joined(job.at("cpu_numbers").as_array()));
   line("group", printable(text_of(job, "group")));
   line("tags", joined(job.at("tags").as_array()));

@@ -20,12 +20,6 @@ namespace {
 // Descriptors open at a time while signalling: far below the usual limit of 1,024.
 constexpr std::size_t chunk = 256;
 
-// Stopped by a signal or a tracer, or a zombie.
-bool is_stopped(pid_t pid) {
-  const auto stat = read_stat(pid);
-  return !stat || strchr("TtZX", stat->state) != nullptr;
-}
-
 bool contains(const std::vector<pid_t>& sorted, pid_t pid) {
   return std::binary_search(sorted.begin(), sorted.end(), pid);
 }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,18 @@ void each_number_in(const char* path, Visit visit) {
   closedir(directory);
 }
 
+// For the thread or for all of its process: SigPnd and ShdPnd of proc(5).
+bool has_pending(pid_t pid, int signal) {
+  char path[32];
+  char text[4096];
+  snprintf(path, sizeof path, "/proc/%d/status", pid);
+  if (read_small_file(path, text, sizeof text) <= 0) return false;
+  std::uint64_t pending = 0;
+  for (const char* name : {"SigPnd:", "ShdPnd:"})
+    if (const char* at = strstr(text, name)) pending |= strtoull(at + strlen(name), nullptr, 16);
+  return (pending >> (signal - 1) & 1) != 0;
+}
+
 }  // namespace
 
 ssize_t read_small_file_at(int directory, const char* name, char* buffer, std::size_t size) {
@@ -127,6 +140,22 @@ std::optional<ProcessStat> parse_stat(const char* text) {
 
 bool is_alive(const ProcessStat& stat) {
   return (stat.state != 'Z' && stat.state != 'X') || stat.threads > 1;
+}
+
+bool is_stopped(pid_t pid) {
+  const auto stat = read_stat(pid);
+  if (!stat || strchr("TtZX", stat->state) != nullptr) return true;
+  if (stat->state != 'D') return false;
+  if (has_pending(pid, SIGSTOP)) return true;
+  // One of its threads has taken the signal, and the others stop with it.
+  bool is_stopping = false;
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d/task", pid);
+  each_number_in(path, [&](pid_t thread) {
+    const auto other = thread == pid ? std::nullopt : read_stat(thread);
+    is_stopping |= other && other->state == 'T';
+  });
+  return is_stopping;
 }
 
 std::vector<pid_t> children_of(pid_t pid) {

@@ -29,6 +29,11 @@ struct ProcessStat {
 // A zombie whose threads live is alive: its main thread has exited and the others go on.
 [[nodiscard]] bool is_alive(const ProcessStat& stat);
 
+// It runs no instruction of its own any more, or not before it is continued: stopped by a signal or
+// a tracer, dead, or asleep in the kernel with the stop before it. The last is where a parent waits
+// in vfork(2) for a child that is stopped itself.
+[[nodiscard]] bool is_stopped(pid_t pid);
+
 // Children of every thread of the process, zombies included. Needs CONFIG_PROC_CHILDREN; without
 // it, all of /proc is read.
 [[nodiscard]] std::vector<pid_t> children_of(pid_t pid);

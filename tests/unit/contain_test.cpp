@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "base/fd.h"
+#include "contain/birth.h"
 #include "contain/containment.h"
 #include "contain/process.h"
 #include "support.h"
@@ -213,6 +214,33 @@ TEST(Containment, StrangersAreNeitherMembersNorTouched) {
   ASSERT_TRUE(stat);
   EXPECT_TRUE(is_alive(*stat));
   end(stranger);
+}
+
+// Bash and dash, Python and others start programs by vfork: the parent sleeps, unstoppable, until
+// its child has executed one, and that may be stopped before.
+TEST(Containment, ParentThatWaitsForAStoppedVforkChildIsFrozen) {
+  const int status = status_of_child([] {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    const pid_t parent = spawn_idle([] {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      clone_args arguments = vfork_arguments(-1);
+      if (reeve_clone3(&arguments, sizeof arguments) != 0) return;
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      while (true) ::pause();
+    });
+    const Containment tree(-1, true);
+    while (tree.members().size() < 2) {
+    }
+    if (tree.is_frozen()) return 1;
+    do {
+      tree.freeze_round(true);
+    } while (!tree.is_frozen());
+    const auto stat = read_stat(parent);
+    if (!stat || stat->state != 'D') return 2;
+    for (const pid_t pid : tree.members()) ::kill(pid, SIGKILL);
+    return 0;
+  });
+  EXPECT_EQ(status, 0);
 }
 
 TEST(Containment, NothingIsEmpty) {
