@@ -28,7 +28,7 @@ const char* lines_of(std::string_view kind) {
            "2026-01-01 12:00:00,# INFO data: loaded shard-# with 4096 rows in 0.# s\n"
            "2026-01-01 12:00:01,# WARNING trainer: gradient norm # is large\n";
   if (kind == "chatty")
-    return "step # mean_squared_error: 0.# errors=0 error_rate=0.01 retries=0 ok\n"
+    return "step # mean_squared_error=0.# errors=0 error_rate=0.01 retries=0 ok\n"
            "2026-01-01 12:00:00 INFO loading exception_handler.py for run #, on_error=ignore\n"
            "test_error_# ... ok, 0 errors, 0 failed, no error seen in errors.log\n"
            "validation error 0.# (best 0.#), an error would stop the run at step #\n";

@@ -128,7 +128,8 @@ void AttemptWatch::look(Duration now, std::vector<Observed>& seen) {
   read_status_file(now);
   if (runs_) look_for_stall(now, seen);
   if (runs_ && at - reported_at_ >= limits::report_interval) report(now, seen);
-  const Duration wait = totals_ ? watch::sample_wait(at, totals_->processes) : Duration(1000);
+  const Duration wait =
+      totals_ ? watch::sample_wait(at, *totals_, sampler_->source()) : Duration(1000);
   next_look_ = now + wait;
   if (stall_ > Duration(0))  // never later than when it would count as hung
     next_look_ = std::min(next_look_, now + std::clamp(stall_ / 8, Duration(50), wait));

@@ -142,8 +142,8 @@ void add_languages(std::vector<Rule>& rules) {
   rules.push_back(
       {.id = "r_error",
        .triggers = {"^Error in ", R"(\bExecution halted)"},
-       .pattern = R"re(^Error in (?P<place>.{1,200}?) : *(?P<message>.*)|^Execution halted$|)re"
-                  R"re(^Error in (?:\S+\(|\w+ ))re",
+       .pattern =
+           R"re(^Error in (?P<place>.{1,200}?) : *(?P<message>.*)|^Execution halted$|^Error in \S+\()re",
        .follow = R"re(^  (?P<message>\S.*))re"});
   rules.push_back({.id = "perl_error",
                    .triggers = {R"(Can't )", R"(^syntax error at )", "BEGIN failed",
@@ -233,9 +233,9 @@ void add_builds(std::vector<Rule>& rules) {
 void add_tests(std::vector<Rule>& rules) {
   rules.push_back(
       {.id = "test_failed",
-       .triggers = {"^FAILED ", R"(^ERROR \S{1,200}\.py)", R"(\b[1-9]\d{0,6} (?:failed|errors?)\b)",
-                    "^FAILED ?\\(", "--- FAIL: ", R"(^FAIL(?:\t|$))", R"(\.\.\. FAILED)",
-                    "test result: FAILED", "tests FAILED", R"(^\[  FAILED  \])",
+       .triggers = {"^FAILED ", R"(^ERROR \S{1,200}\.py)", R"(\d failed(?:, | in ))",
+                    R"(\d errors?(?:, | in ))", "^FAILED ?\\(", "--- FAIL: ", R"(^FAIL(?:\t|$))",
+                    R"(\.\.\. FAILED)", "test result: FAILED", "tests FAILED", R"(^\[  FAILED  \])",
                     "Tests run: ", "BUILD FAILURE", R"(\d failing$)", "^not ok ",
                     R"(\*\*\*Test Failed\*\*\*)", R"(tests? failed)"},
        .pattern =
@@ -365,17 +365,18 @@ void add_readers(std::vector<Rule>& rules) {
        .reader = Reader::level,
        .triggers = {
            R"(\b(?:ERROR|EROR|CRITICAL|FATAL|SEVERE|ERR|CRIT|EMERG|EMERGENCY|ALERT|PANIC|FTL|PNC|FAIL)\b)",
-           R"([\[(|][ \t]?(?:[Ee]rror|[Cc]ritical|[Ff]atal|[Ss]evere|err|crit|emerg|alert|panic)[ \t]*[\])|])",
-           R"(\[\w{1,20}:(?:error|crit|alert|emerg)\])",
-           R"((?i)\b(?:level|lvl|severity|levelname|loglevel|@l)["']?[ \t]?[=:][ \t]?["']?(?:err|crit|fatal|panic|emerg|alert|severe|[56]0))",
+           R"(\[ ?(?:error|Error|critical|Critical|fatal|Fatal|severe|err|crit|emerg|alert|panic))",
+           R"(\((?:error|fatal|critical)\))", R"(\[\w{1,20}:(?:error|crit|alert|emerg)\])",
+           R"((?i)(?:="?|": ?")(?:error|critical|fatal|panic|emerg|alert|severe|err"|crit"))",
+           R"("level": ?[56]0)",
            R"(\b(?:[Ee]rror|[Ff]atal|[Cc]ritical|[Ss]evere|[Pp]anic):(?: |$))",
-           R"(\b(?:error|fatal|critical|crit)(?:\t|  ))", R"(\b[EFC]\d{4} \d\d:\d\d:\d\d)",
-           R"(\[[EC] \d)", R"(\d: [EF] \w)", R"(^(?:fail|crit): \w)"}});
-  rules.push_back(
-      {.id = "test_session",
-       .reader = Reader::test_session,
-       .triggers = {"test session starts", R"(^running \d+ tests?$)", "^=== RUN ",
-                    R"(^\[==========\] Running)", R"(^test\w{0,80} \(.{1,200}\) \.\.\. )"}});
+           R"(\b(?:error|fatal|critical|crit)(?:\t|  ))", R"(\bE[01]\d{3} \d)",
+           R"(\bF[01]\d{3} \d)", R"(\bC[01]\d{3} \d)", R"(\[[EC] \d)", R"(\d: [EF] \w)",
+           R"(^(?:fail|crit): \w)"}});
+  rules.push_back({.id = "test_session",
+                   .reader = Reader::test_session,
+                   .triggers = {"test session starts", R"(^running \d+ tests?$)", "^=== RUN ",
+                                R"(^\[==========\] Running)", R"(\) \.\.\. )"}});
 }
 
 // Words that often, but not always, tell of a failure: they never decide anything, but may be the
@@ -401,12 +402,12 @@ void add_complaints(std::vector<Rule>& rules) {
   rules.push_back(
       {.id = "complaint",
        .severity = Severity::warning,
-       .triggers =
-           {R"((?i)^(?:an? )?(?:\w+ )?(?:error|exception|failure) (?:occurred|was|while|during|in|at|opening|reading|writing|loading|parsing|connecting|executing|running|creating|processing)\b)",
-            R"((?i)^(?:failed|cannot|could not|can't|unable) )",
-            R"((?i)^(?:aborting|giving up|build failed|job failed)\b)",
-            R"(\b(?:failed|cannot|could not|unable) to )",
-            R"(^(?:"[^"]{1,200}",? )?line \d{1,7}: )"},
+       .triggers = {"rror occurred", "xception occurred", "^Error (?:while|during|in|at) ",
+                    R"(^Error \w{3,12}ing )", "^Exception (?:while|during|in) ",
+                    "^(?:Failed|failed|Cannot|Could not|Can't|Unable) ",
+                    R"(^(?:Aborting|aborting|Giving up|Build failed|Job failed)\b)",
+                    R"(\b(?:failed|cannot|could not|unable) to )",
+                    R"(^(?:"[^"]{1,200}",? )?line \d{1,7}: )"},
        .pattern =
            R"re((?i)^(?:an? )?(?:\w+ )?(?:error|exception|failure) (?:occurred|was|while|during|)re"
            R"re(in|at|opening|reading|writing|loading|parsing|connecting|executing|running|)re"

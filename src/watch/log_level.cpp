@@ -93,7 +93,7 @@ bool is_stamp(std::string_view word) {
     word.remove_suffix(2);
   else if (word.ends_with('s'))
     word.remove_suffix(1);
-  return !word.empty() && (is_digit(word[0]) || word[0] == '+') &&
+  return std::ranges::any_of(word, is_digit) && (is_digit(word[0]) || word[0] == '+') &&
          std::ranges::all_of(word, [&](char c) { return is_digit(c) || other.contains(c); });
 }
 

@@ -144,7 +144,9 @@ bool LogScanner::continue_open(std::string_view line, std::vector<Finding>& out)
     if (open.follow_lines > 0) return false;
   }
   if (!open.has_message && !trim(line).empty()) {
-    open.finding.message = message_text(line);
+    std::string& message = open.finding.message;
+    message = message.ends_with(':') ? fmt::format("{} {}", message, message_text(line))
+                                     : message_text(line);
     judge(open, line);
     close(out);
     return true;
@@ -249,6 +251,7 @@ bool LogScanner::read(const Sight& sight, const Rule& rule, Open& found) const {
       return sight.is_error && !(found.has_message && is_plain_value(sight.message));
     case Reader::exception:
       found.finding.message = message_text(sight.body);
+      found.has_message = !found.finding.message.ends_with(':');
       return is_exception_line(sight.body);
     case Reader::traceback:
     case Reader::test_session:

@@ -58,33 +58,36 @@ std::optional<Traceback> Traceback::begin(std::string_view line) {
 }
 
 // Each line has what stood before the header, or none has: a logger writes it once. A time is
-// another one in each line, but as long.
-std::string_view Traceback::without_prefix(std::string_view line) {
-  if (!is_prefix_known_) {
-    const std::string_view rest = line.substr(std::min(prefix_.size(), line.size()));
-    if (!line.starts_with(prefix_) && !rest.starts_with(frame) && !rest.starts_with("  |"))
-      prefix_.clear();
+// another one in each line, but as long. Nothing for a line of somebody else.
+std::optional<std::string_view> Traceback::without_prefix(std::string_view line) {
+  if (line.starts_with(prefix_)) {
     is_prefix_known_ = true;
+    return line.substr(prefix_.size());
   }
-  if (line.starts_with(prefix_)) return line.substr(prefix_.size());
   const std::string_view rest = line.substr(std::min(prefix_.size(), line.size()));
-  const bool has_other_time = prefix_.find_first_of("0123456789") != none &&
-                              !trim(prefix_).empty() && line.size() > prefix_.size() &&
-                              line[prefix_.size() - 1] == prefix_.back() &&
-                              (rest.starts_with("  ") || ends_traceback(rest));
-  return has_other_time ? rest : line;
+  const bool has_time = prefix_.find_first_of("0123456789") != none;
+  const bool is_as_long = has_time && !rest.empty() && line[prefix_.size() - 1] == prefix_.back();
+  if (is_as_long && (rest.starts_with("  ") || ends_traceback(rest))) {
+    is_prefix_known_ = true;
+    return rest;
+  }
+  if (!is_prefix_known_ && (line.starts_with(frame) || line.starts_with("  |"))) {
+    prefix_.clear();
+    is_prefix_known_ = true;
+    return line;
+  }
+  // After a header that was indented, what is not indented may still belong to it.
+  return line.empty() || trim(prefix_).empty() ? std::optional(line) : std::nullopt;
 }
 
 Traceback::Step Traceback::take(std::string_view line) {
-  const std::string_view body = without_prefix(line);
-  const bool is_other_speaker = !prefix_.empty() && body.size() == line.size() && !line.empty();
-  if (is_other_speaker && trim(prefix_) != "") {
-    // Another rank: most likely it tells the same.
-    if (--lines_left_ > 0) return state_ == State::frames ? Step::taken : Step::foreign;
-    return Step::over;
+  const auto body = without_prefix(line);
+  if (!body) {
+    if (--lines_left_ <= 0) return Step::over;
+    return state_ == State::frames ? Step::taken : Step::foreign;
   }
-  if (is_group_) return take_in_group(body);
-  return state_ == State::frames ? take_frame(body) : take_after(body);
+  if (is_group_) return take_in_group(*body);
+  return state_ == State::frames ? take_frame(*body) : take_after(*body);
 }
 
 Traceback::Step Traceback::take_frame(std::string_view line) {

@@ -34,7 +34,7 @@ class Traceback {
     chained,  // it does: its header is next
   };
 
-  [[nodiscard]] std::string_view without_prefix(std::string_view line);
+  [[nodiscard]] std::optional<std::string_view> without_prefix(std::string_view line);
   Step take_frame(std::string_view line);
   Step take_after(std::string_view line);
   Step take_in_group(std::string_view line);

@@ -341,17 +341,19 @@ TEST(Lifecycle, PolicyDecidesWhatAnErrorInTheLogMeans) {
   for (const OnLogError policy : {OnLogError::warn, OnLogError::ignore}) {
     Job job = examining_job(0);
     job.spec.log.on_error = policy;
-    job = after(job, {found(Severity::error), fact::Examined{Declared::nothing, "", false}});
+    job =
+        after(job, {found(Severity::error), fact::Examined{Declared::nothing, "", false, {}, ""}});
     EXPECT_EQ(job.state, JobState::completed);
   }
-  const Job warned = after(
-      examining_job(0), {found(Severity::warning), fact::Examined{Declared::nothing, "", false}});
+  const Job warned =
+      after(examining_job(0),
+            {found(Severity::warning), fact::Examined{Declared::nothing, "", false, {}, ""}});
   EXPECT_EQ(warned.state, JobState::completed) << "a warning is no error";
 }
 
 TEST(Lifecycle, WhatAJobSaysOfItselfWinsButMakesNoFailureASuccess) {
-  const fact::Examined says_success{Declared::success, "", false};
-  const fact::Examined says_failure{Declared::failure, "no data for June", false};
+  const fact::Examined says_success{Declared::success, "", false, {}, ""};
+  const fact::Examined says_failure{Declared::failure, "no data for June", false, {}, ""};
   EXPECT_EQ(after(examining_job(0), {found(Severity::error), says_success}).state,
             JobState::completed);
   const Job said = after(examining_job(0), {says_failure});
@@ -482,7 +484,7 @@ TEST(Lifecycle, DeathOfTheKeeperAfterTheExitWasRecordedLosesNothing) {
   const fact::KeeperGone gone{Finding::swept};
   EXPECT_EQ(after(finishing_job(3), {gone, fact::Examined{}}).state, JobState::failed);
   const Step step =
-      must(after(finishing_job(0), {gone}), fact::Examined{Declared::nothing, "", true});
+      must(after(finishing_job(0), {gone}), fact::Examined{Declared::nothing, "", true, {}, ""});
   EXPECT_EQ(step.job.state, JobState::finishing);
   EXPECT_TRUE(has_effect<effect::Publish>(step));
 }

@@ -25,7 +25,8 @@ void add_lines(LineBlock block, std::vector<SeenLine>& seen) {
     const std::size_t end = std::min(block.text.find('\n', begin), block.text.size());
     const LineBlock::Place place = block.locate(begin);
     if (end > begin)
-      seen.push_back({std::string(block.text.substr(begin, end - begin)), place.offset, place.line});
+      seen.push_back(
+          {std::string(block.text.substr(begin, end - begin)), place.offset, place.line});
     begin = end + 1;
   }
 }
@@ -52,8 +53,9 @@ TEST(LineSplitter, LinesHaveTheirOffsetsAndNumbers) {
 }
 
 TEST(LineSplitter, CarriageReturnBeginsALineThatIsNotCounted) {
-  EXPECT_EQ(lines_of("10%\r20%\rdone\nnext\r\nlast"),
-            (Lines{{"10%", 0, 1}, {"20%", 4, 1}, {"done", 8, 1}, {"next", 13, 2}, {"last", 19, 3}}));
+  EXPECT_EQ(
+      lines_of("10%\r20%\rdone\nnext\r\nlast"),
+      (Lines{{"10%", 0, 1}, {"20%", 4, 1}, {"done", 8, 1}, {"next", 13, 2}, {"last", 19, 3}}));
 }
 
 TEST(LineSplitter, EscapeSequencesAreTakenOut) {
@@ -83,7 +85,8 @@ TEST(LineSplitter, LongLineIsCutAtTheBound) {
       const Lines seen = lines_of(log, piece);
       ASSERT_EQ(seen.size(), 3U) << extra << " " << piece;
       EXPECT_EQ(seen[1].text, most);
-      EXPECT_EQ(seen[2], (SeenLine{"ERROR", static_cast<std::int64_t>(3 + most.size() + extra), 3}));
+      EXPECT_EQ(seen[2],
+                (SeenLine{"ERROR", static_cast<std::int64_t>(3 + most.size() + extra), 3}));
     }
   }
 }

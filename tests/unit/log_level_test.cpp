@@ -33,8 +33,7 @@ TEST(LogLevel, ErrorsOfManyLoggers) {
       {"[2026-01-01T12:00:00Z ERROR app::io] disk is slow", "disk is slow"},
       {"2026-01-01T12:00:00.123Z ERROR app::io: disk is slow", "app::io: disk is slow"},
       {"2026-01-01 12:00:00 [main] ERROR com.x.Main - disk is slow", "com.x.Main - disk is slow"},
-      {"12:00:00.123 [pool-1-thread-2] ERROR c.x.Main -- disk is slow",
-       "c.x.Main -- disk is slow"},
+      {"12:00:00.123 [pool-1-thread-2] ERROR c.x.Main -- disk is slow", "c.x.Main -- disk is slow"},
       {"2026-01-01 12:00:00,123 main ERROR disk is slow", "disk is slow"},
       {"[2026-01-01 12:00:00,123: ERROR/MainProcess] disk is slow", "disk is slow"},
       {"[2026-01-01 12:00:00,123] {task.py:12} ERROR - disk is slow", "disk is slow"},
@@ -92,14 +91,33 @@ TEST(LogLevel, LowerLevelsAreKnown) {
 }
 
 TEST(LogLevel, WordsElsewhereAreNoLevels) {
-  for (const char* line :
-       {"", "0 errors", "error_rate=0.01", "exception_handler.py", "errors=0", "no error",
-        "if an error occurs, stop", "The ERROR is explained below", "ERRORS: 0",
-        "ERROR RATE 0.1", "ERROR SUMMARY: 0 errors", "log level: ERROR", "level: ERROR",
-        "level=error", "--level=ERROR", "  ERROR: in a help text", "\tERROR: indented",
-        "\"ERROR: quoted\"", "on_error: ignore", "error.log", "test_error ... ok",
-        "mean error: 0.1", "0a1b2c3 fatal: handle it", "<error>0</error>", "+ echo ERROR: x",
-        "Fix error: crash", "Levels: ERROR, FATAL"})
+  for (const char* line : {"",
+                           "0 errors",
+                           "error_rate=0.01",
+                           "exception_handler.py",
+                           "errors=0",
+                           "no error",
+                           "if an error occurs, stop",
+                           "The ERROR is explained below",
+                           "ERRORS: 0",
+                           "ERROR RATE 0.1",
+                           "ERROR SUMMARY: 0 errors",
+                           "log level: ERROR",
+                           "level: ERROR",
+                           "level=error",
+                           "--level=ERROR",
+                           "  ERROR: in a help text",
+                           "\tERROR: indented",
+                           "\"ERROR: quoted\"",
+                           "on_error: ignore",
+                           "error.log",
+                           "test_error ... ok",
+                           "mean error: 0.1",
+                           "0a1b2c3 fatal: handle it",
+                           "<error>0</error>",
+                           "+ echo ERROR: x",
+                           "Fix error: crash",
+                           "Levels: ERROR, FATAL"})
     EXPECT_FALSE(read_level(line)) << line;
 }
 
@@ -134,10 +152,9 @@ TEST(LogLevel, JsonLinesTellTheirMessage) {
 }
 
 TEST(Wording, RetriesAreAnnounced) {
-  for (const char* line :
-       {"attempt 1 of 3 failed", "connection lost, retrying in 5 s", "(attempt 2/5)", "Will retry",
-        "will be retried", "3 retries left", "Retrying (Retry(total=2))", "trying again in 1 s",
-        "Retry 1/3"})
+  for (const char* line : {"attempt 1 of 3 failed", "connection lost, retrying in 5 s",
+                           "(attempt 2/5)", "Will retry", "will be retried", "3 retries left",
+                           "Retrying (Retry(total=2))", "trying again in 1 s", "Retry 1/3"})
     EXPECT_TRUE(announces_retry(line)) << line;
   for (const char* line :
        {"attempt 3 of 3 failed", "giving up after 3 retries", "Max retries exceeded",
@@ -147,11 +164,12 @@ TEST(Wording, RetriesAreAnnounced) {
 }
 
 TEST(Wording, MeasuresAndSettingsAreNoErrors) {
-  for (const char* text : {"0", "0.12", "1e-9", "3.2%", "0.12 (best 0.11)", "0.1, 0.2", "nan", "None",
-                           "false", "ignore", "0 errors found", "no errors", "12  34  56", "-", "[]"})
+  for (const char* text :
+       {"0", "0.12", "1e-9", "3.2%", "0.12 (best 0.11)", "0.1, 0.2", "nan", "None", "false",
+        "ignore", "0 errors found", "no errors", "12  34  56", "-", "[]"})
     EXPECT_TRUE(is_plain_value(text)) << text;
-  for (const char* text : {"404 not found", "no such table: x", "none of the rows fit", "2 files missing",
-                           "ignored 3 rows", "0x12 is no address", "no rows"})
+  for (const char* text : {"404 not found", "no such table: x", "none of the rows fit",
+                           "2 files missing", "ignored 3 rows", "0x12 is no address", "no rows"})
     EXPECT_FALSE(is_plain_value(text)) << text;
 }
 

@@ -16,8 +16,7 @@ using Findings = std::vector<Finding>;
 Findings scan(std::string_view log, std::size_t piece = 1 << 20) {
   LogScanner scanner(*RuleSet::compile({}));
   Findings found;
-  for (std::size_t at = 0; at < log.size(); at += piece)
-    scanner.feed(log.substr(at, piece), found);
+  for (std::size_t at = 0; at < log.size(); at += piece) scanner.feed(log.substr(at, piece), found);
   scanner.finish(found);
   return found;
 }
@@ -48,9 +47,9 @@ std::string with_prefix(std::string_view text, std::string_view prefix) {
 }
 
 TEST(LogScanner, TracebackIsOneFinding) {
-  EXPECT_EQ(only(scan("start\n" + std::string(traceback) + "end\n")),
-            (Finding{"python_traceback", Severity::error, 6, 2, "KeyError: 'lat'",
-                     "run.py:5 in main"}));
+  EXPECT_EQ(
+      only(scan("start\n" + std::string(traceback) + "end\n")),
+      (Finding{"python_traceback", Severity::error, 6, 2, "KeyError: 'lat'", "run.py:5 in main"}));
 }
 
 TEST(LogScanner, ChainedTracebacksAreOneFinding) {
@@ -108,38 +107,37 @@ TEST(LogScanner, OtherRanksDoNotDisturbATraceback) {
 TEST(LogScanner, SyntaxErrorHasItsPlace) {
   EXPECT_EQ(only(scan("  File \"run.py\", line 3\n    print(\n         ^\n"
                       "SyntaxError: '(' was never closed\n")),
-            (Finding{"python_traceback", Severity::error, 0, 1,
-                     "SyntaxError: '(' was never closed", "run.py:3"}));
+            (Finding{"python_traceback", Severity::error, 0, 1, "SyntaxError: '(' was never closed",
+                     "run.py:3"}));
 }
 
 TEST(LogScanner, GroupOfExceptionsTellsItsFirst) {
-  const Finding found = only(
-      scan("  + Exception Group Traceback (most recent call last):\n"
-           "  |   File \"run.py\", line 3, in <module>\n"
-           "  |     raise ExceptionGroup('eg', [ValueError(1), TypeError('t')])\n"
-           "  | ExceptionGroup: eg (2 sub-exceptions)\n"
-           "  +-+---------------- 1 ----------------\n"
-           "    | ValueError: 1\n"
-           "    +---------------- 2 ----------------\n"
-           "    | TypeError: t\n"
-           "    +------------------------------------\n"));
+  const Finding found =
+      only(scan("  + Exception Group Traceback (most recent call last):\n"
+                "  |   File \"run.py\", line 3, in <module>\n"
+                "  |     raise ExceptionGroup('eg', [ValueError(1), TypeError('t')])\n"
+                "  | ExceptionGroup: eg (2 sub-exceptions)\n"
+                "  +-+---------------- 1 ----------------\n"
+                "    | ValueError: 1\n"
+                "    +---------------- 2 ----------------\n"
+                "    | TypeError: t\n"
+                "    +------------------------------------\n"));
   EXPECT_EQ(found.message, "ExceptionGroup: eg (2 sub-exceptions): ValueError: 1");
   EXPECT_EQ(found.place, "run.py:3 in <module>");
 }
 
 TEST(LogScanner, TracebackBelongsToTheErrorBeforeIt) {
-  const Finding found = only(scan("x\n2026-01-01 12:00:00 ERROR app: row 12\n" +
-                                  std::string(traceback) + "done\n"));
+  const Finding found =
+      only(scan("x\n2026-01-01 12:00:00 ERROR app: row 12\n" + std::string(traceback) + "done\n"));
   EXPECT_EQ(found.rule, "python_traceback");
   EXPECT_EQ(found.line, 2);
   EXPECT_EQ(found.message, "KeyError: 'lat' (app: row 12)");
 }
 
 TEST(LogScanner, TracebackLoggedAsAWarningIsOne) {
-  for (const char* before :
-       {"WARNING:root:attempt failed\n", "2026-01-01 12:00:00 INFO handled\n",
-        "Exception ignored in: <function f>\n", "--- Logging error ---\n",
-        "call failed, retrying in 3 s\n"})
+  for (const char* before : {"WARNING:root:attempt failed\n", "2026-01-01 12:00:00 INFO handled\n",
+                             "Exception ignored in: <function f>\n", "--- Logging error ---\n",
+                             "call failed, retrying in 3 s\n"})
     EXPECT_EQ(only(scan(before + std::string(traceback))).severity, Severity::warning) << before;
   EXPECT_EQ(only(scan("WARNING:root:" + std::string(traceback))).severity, Severity::warning);
 }
@@ -159,14 +157,14 @@ TEST(LogScanner, ErrorThatIsTriedAgainIsAWarning) {
 
 TEST(LogScanner, EmptyMessageStandsInTheNextLine) {
   const Finding found = only(scan("Error:\n\n  no rows in the table\nbye\n"));
-  EXPECT_EQ(found.message, "no rows in the table");
+  EXPECT_EQ(found.message, "Error: no rows in the table");
   EXPECT_EQ(found.line, 1);
 }
 
 TEST(LogScanner, SessionOfTestsThatPassesHasNoErrors) {
-  const Findings found = scan(
-      "===== test session starts =====\nERROR on purpose\n" + std::string(traceback) +
-      "===== 3 passed, 1 xfailed in 0.12s =====\nERROR after it\n");
+  const Findings found =
+      scan("===== test session starts =====\nERROR on purpose\n.\n" + std::string(traceback) +
+           "===== 3 passed, 1 xfailed in 0.12s =====\nERROR after it\n");
   ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[0].severity, Severity::warning);
   EXPECT_EQ(found[1].severity, Severity::warning);
@@ -174,9 +172,9 @@ TEST(LogScanner, SessionOfTestsThatPassesHasNoErrors) {
 }
 
 TEST(LogScanner, SessionOfTestsThatFailsTellsTheTests) {
-  const Findings found =
-      scan("===== test session starts =====\nERROR on purpose\n"
-           "FAILED test_a.py::test_b - assert 1 == 2\n===== 1 failed in 0.12s =====\n");
+  const Findings found = scan(
+      "===== test session starts =====\nERROR on purpose\n"
+      "FAILED test_a.py::test_b - assert 1 == 2\n===== 1 failed in 0.12s =====\n");
   ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[0].severity, Severity::warning);
   EXPECT_EQ(found[1].severity, Severity::error);
@@ -245,17 +243,47 @@ TEST(LogScanner, LineNumbersGoOnAfterAHole) {
 // Words that begin, go on with and end what the scanner knows, and bytes that mean nothing.
 std::string random_log(std::mt19937& random, std::size_t bytes) {
   static const std::string words[] = {
-      "Traceback (most recent call last):\n", "  File \"a.py\", line 3, in f\n", "KeyError: 'x'\n",
-      "  File \"a.py\", line 3\n", "SyntaxError: x\n", "\n", "\n", "\r", "\r\n", "\x1b[31m",
-      "\x1b[0m", "\x1b[", "\x1b]0;", "\x1b[2K\x1b[G", "ERROR ", "ERROR: x\n", "[rank0]: ",
+      "Traceback (most recent call last):\n",
+      "  File \"a.py\", line 3, in f\n",
+      "KeyError: 'x'\n",
+      "  File \"a.py\", line 3\n",
+      "SyntaxError: x\n",
+      "\n",
+      "\n",
+      "\r",
+      "\r\n",
+      "\x1b[31m",
+      "\x1b[0m",
+      "\x1b[",
+      "\x1b]0;",
+      "\x1b[2K\x1b[G",
+      "ERROR ",
+      "ERROR: x\n",
+      "[rank0]: ",
       "\nDuring handling of the above exception, another exception occurred:\n\n",
-      "  + Exception Group Traceback (most recent call last):\n", "  | ExceptionGroup: x\n",
-      "    | ValueError: 1\n", "===== test session starts =====\n", "===== 1 passed in 0.1s =====\n",
-      "===== 1 failed in 0.1s =====\n", "retrying in 3 s\n", "{\"level\":\"error\",\"msg\":\"",
-      "\"}\n", "Error in f(x) : \n", "  why\n", "terminate called after throwing an instance of 'E'\n",
-      "  what():  x\n", "curl: (7) x\n", "Exception in thread \"main\" x.E: y\n",
-      "\tat A.b(A.java:1)\n", "Caused by: z\n", "Error:\n", "WARNING x\n", "plain words\n",
-      "step 1 loss=0.1\n", "panic: x\n", "\"\"\"\n"};
+      "  + Exception Group Traceback (most recent call last):\n",
+      "  | ExceptionGroup: x\n",
+      "    | ValueError: 1\n",
+      "===== test session starts =====\n",
+      "===== 1 passed in 0.1s =====\n",
+      "===== 1 failed in 0.1s =====\n",
+      "retrying in 3 s\n",
+      "{\"level\":\"error\",\"msg\":\"",
+      "\"}\n",
+      "Error in f(x) : \n",
+      "  why\n",
+      "terminate called after throwing an instance of 'E'\n",
+      "  what():  x\n",
+      "curl: (7) x\n",
+      "Exception in thread \"main\" x.E: y\n",
+      "\tat A.b(A.java:1)\n",
+      "Caused by: z\n",
+      "Error:\n",
+      "WARNING x\n",
+      "plain words\n",
+      "step 1 loss=0.1\n",
+      "panic: x\n",
+      "\"\"\"\n"};
   std::string log;
   while (log.size() < bytes) {
     const unsigned choice = random() % 100;

@@ -88,7 +88,7 @@ Job examining_job(int code) {
 Job validating_job() {
   Job job = examining_job(0);
   job.spec.validation.checks.emplace_back();
-  job = after(job, {fact::Examined{Declared::nothing, "", true}});
+  job = after(job, {fact::Examined{Declared::nothing, "", true, {}, ""}});
   job.spec.validation = {};  // as all situations have it
   return job;
 }
@@ -178,8 +178,8 @@ std::vector<NamedFact> all_facts() {
       {"FoundError", found(Severity::error)},
       {"FoundWarning", found(Severity::warning)},
       {"Noted", fact::Noted{"progress", "half"}},
-      {"Examined", fact::Examined{Declared::nothing, "", true}},
-      {"ExaminedFailure", fact::Examined{Declared::failure, "no data", true}},
+      {"Examined", fact::Examined{Declared::nothing, "", true, {}, ""}},
+      {"ExaminedFailure", fact::Examined{Declared::failure, "no data", true, {}, ""}},
       {"ValidatedWell", fact::Validated{ResultsVerdict::valid, "", true}},
       {"ValidatedBadly", fact::Validated{ResultsVerdict::invalid, "too few rows", true}},
       {"Started", started()},

@@ -52,7 +52,7 @@ Attempt full_attempt() {
   a.start = (1LL << 40) + 22;
   a.open = true;
   a.intent = true;
-  a.placement = {"cgroup", "pool/c5", {3, 0, 7}, {2, 5}, 50, "samples"};
+  a.placement = {"cgroup", "pool/c5", {3, 0, 7}, {2, 5}, 50, "samples", "@notify"};
   a.paused_by = PausedBy::scheduler_and_user;
   a.went_on = Time{53};
   a.preempted_for = {54};
@@ -69,6 +69,17 @@ Attempt full_attempt() {
   a.exit = ExitStatus{ExitKind::launch_error, 25, true, LaunchStep::input, true};
   a.usage = {26, 27, 28, true, 29, 30, 53, true, 54, 55};
   a.log_summary = {31, 32, 33, 34};
+  a.end_step = EndStep::validate;
+  a.unwanted = true;
+  a.evidence.errors = 61;
+  a.evidence.warnings = 62;
+  a.evidence.found_to = 63;
+  a.evidence.first_error = Finding{"rule", Severity::error, 64, 65, "message", "place"};
+  a.evidence.declared = Declared::success;
+  a.evidence.declared_reason = "declared";
+  a.evidence.metrics = {{"loss", "0.5"}};
+  a.evidence.verdict = ResultsVerdict::inconclusive;
+  a.evidence.verdict_words = "words of the verdict";
   a.leftovers = 35;
   a.cancel_too_late = true;
   a.kill_stuck = true;

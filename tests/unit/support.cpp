@@ -83,6 +83,8 @@ std::string dump(const Attempt& a) {
       a.placement.memory_by, static_cast<int>(a.paused_by), a.paused_since.ms, a.paused_for.count(),
       a.usage.oom_kills, a.usage.over_memory, a.usage.memory_peak, a.usage.machine_oom_kills);
   text += fmt::format("went_on={} preempted_for={} ", a.went_on.ms, a.preempted_for.value);
+  text += fmt::format("end={} unwanted={} notify={} evidence={} ", static_cast<int>(a.end_step),
+                      a.unwanted, a.placement.notify, to_line(evidence_to_json(a.evidence)));
   return text + fmt::format("pid={} started={} ended={} started_at={} ended_at={} dir={} error={}",
                             a.main_pid, a.started.ms, a.ended.ms, a.started_at.ms, a.ended_at.ms,
                             a.results_dir, a.error);
