@@ -1,8 +1,9 @@
 // Reads logs with the rules that every job is judged by.
 //
 //   scan_logs FILE...             a line of JSON for each finding, with the file's name
-//   scan_logs --speed KIND BYTES  makes so much of a kind of log in memory and scans it: MB/s of one
-//                                 core, findings, and by how much the memory grew in its second half
+//   scan_logs --speed KIND BYTES  makes so much of a kind of log in memory and scans it: MB/s of
+//                                 one core, findings, and how much the memory grew in its second
+//                                 half
 //   scan_logs --make KIND BYTES   writes that log to stdout
 //   scan_logs --triggers          the patterns that the whole log is searched for, one a line
 #include <sys/resource.h>
@@ -36,7 +37,8 @@ const char* lines_of(std::string_view kind) {
     return "The quick brown fox # jumps over the lazy dog and away into the forest of #\n"
            "Lorem ipsum dolor sit amet # consectetur adipiscing elit, sed do eiusmod tempor #\n";
   if (kind == "json")
-    return R"({"time":"2026-01-01T12:00:00.#Z","level":"info","msg":"batch done","step":#,"loss":0.#})"
+    return R"({"time":"2026-01-01T12:00:00.#Z","level":"info","msg":"batch done",)"
+           R"("step":#,"loss":0.#})"
            "\n";
   if (kind == "progress")
     return "\rtraining:  45%|####5     | #/10000 [00:12<00:15, 345.#it/s, loss=0.#]";
@@ -123,8 +125,12 @@ int scan(const char* path) {
   for (const reeve::Finding& finding : found) {
     const bool is_error = finding.severity == reeve::Severity::error;
     const boost::json::object line{
-        {"file", path},           {"rule", finding.rule},       {"severity", is_error ? "error" : "warning"},
-        {"line", finding.line},   {"offset", finding.offset},   {"message", finding.message},
+        {"file", path},
+        {"rule", finding.rule},
+        {"severity", is_error ? "error" : "warning"},
+        {"line", finding.line},
+        {"offset", finding.offset},
+        {"message", finding.message},
         {"place", finding.place}};
     std::puts(boost::json::serialize(line).c_str());
   }

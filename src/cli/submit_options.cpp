@@ -324,6 +324,8 @@ const std::vector<SubmitOption>& submit_options() {
        true, add_check},
       {"--on-invalid", "WHAT", "when the results are not as they should be: fail (default) or warn",
        false, set_on_invalid},
+      {"--check-time", "DURATION", "checks that take longer are inconclusive (default 10m)", false,
+       duration([](JobSpec& s, Duration d) { s.validation.time_limit = d; })},
       {"--notify", "NAME", "tell this target of the configuration how it ended", true,
        append([](JobSpec& s) -> auto& { return s.notify; })},
       {"--grace", "DURATION", "time between SIGTERM and SIGKILL (default 2s)", false,

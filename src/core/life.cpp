@@ -24,10 +24,12 @@ void Life::observe(const LifeSample& sample, Duration active) {
   bool is_alive = sample.output_bytes != before.output_bytes || sample.io_bytes > before.io_bytes;
   // Samples may lie further apart than the window: the share counts then, too.
   const Duration passed = active - anchor_time_;
-  const Duration span = std::max(passed, limits::life_cpu_window);
+  const Duration window =
+      stall_ > Duration(0) ? std::min(stall_, limits::life_cpu_window) : limits::life_cpu_window;
+  const Duration span = std::max(passed, window);
   const std::int64_t needed_us = span.count() * 1000 * limits::life_cpu_percent / 100;
   const bool has_worked = sample.cpu_us - anchor_cpu_us_ >= needed_us;
-  if (has_worked || passed >= limits::life_cpu_window) {
+  if (has_worked || passed >= window) {
     anchor_time_ = active;
     anchor_cpu_us_ = sample.cpu_us;
   }

@@ -31,7 +31,8 @@ class Life {
   Life(Duration stall, Duration active) : stall_(stall), last_(active), anchor_time_(active) {}
 
   // What the processes did. CPU time counts from limits::life_cpu_percent of one core within
-  // limits::life_cpu_window, any output does, and any byte of I/O.
+  // limits::life_cpu_window, or within the stall if that is shorter; any output does, and any byte
+  // of I/O.
   void observe(const LifeSample& sample, Duration active);
   void beat(Duration active);
   // The time of the heartbeat file's last change, in any unit; nothing while there is no file. A

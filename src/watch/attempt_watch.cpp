@@ -60,6 +60,8 @@ AttemptWatch::AttemptWatch(const Job& job, std::string said, Duration active, Du
       stall_(job.spec.stall),
       life_(job.spec.stall, active),
       reported_at_(active) {
+  // Of one that has just started everything counts; of another what it does from now on.
+  if (active == Duration(0)) life_.observe({}, active);
   follow(job, now);
 }
 
@@ -72,7 +74,10 @@ AttemptWatch::Left AttemptWatch::read_log(Duration now, std::vector<Observed>& s
   const std::int64_t before = log_.offset();
   const bool is_more = log_.advance(limits::log_round_bytes, found);
   const bool is_whole = is_ended_ && !is_more;
-  if (log_.offset() != before) grown_at_ = now;
+  if (log_.offset() != before) {
+    grown_at_ = now;
+    observe_life(now);
+  }
   if (is_whole)
     log_.finish(found);
   else if (now - grown_at_ >= limits::log_settle_after)
@@ -109,7 +114,7 @@ void AttemptWatch::follow(const Job& job, Duration now) {
   since_ = now;
   runs_ = job.state == JobState::running;
   if (!sampler_ && job.attempt.main_pid > 0) open_sampler(job);
-  next_look_ = now + Duration(limits::watch_look_ms);
+  plan_look(now, Duration(limits::watch_look_ms));
 }
 
 void AttemptWatch::open_sampler(const Job& job) {
@@ -130,8 +135,13 @@ void AttemptWatch::look(Duration now, std::vector<Observed>& seen) {
   if (runs_ && at - reported_at_ >= limits::report_interval) report(now, seen);
   const Duration wait =
       totals_ ? watch::sample_wait(at, *totals_, sampler_->source()) : Duration(1000);
+  plan_look(now, wait);
+}
+
+void AttemptWatch::plan_look(Duration now, Duration wait) {
   next_look_ = now + wait;
-  if (stall_ > Duration(0))  // never later than when it would count as hung
+  // A short time without life needs a close look.
+  if (stall_ > Duration(0))
     next_look_ = std::min(next_look_, now + std::clamp(stall_ / 8, Duration(50), wait));
 }
 
@@ -139,7 +149,8 @@ void AttemptWatch::sample(Duration now) {
   const auto totals = sampler_ ? sampler_->sample() : std::nullopt;
   if (!totals) return;
   const Duration at = active(now);
-  life_.observe({log_.offset(), totals->cpu_us, totals->read_bytes + totals->written_bytes}, at);
+  used_ = *totals;
+  observe_life(now);
   if (totals_ && at - totals_at_ < Duration(limits::watch_look_ms)) return;
   if (totals_) {
     use_ = usage_between(*totals_, *totals, at - totals_at_);
@@ -147,6 +158,10 @@ void AttemptWatch::sample(Duration now) {
   }
   totals_ = totals;
   totals_at_ = at;
+}
+
+void AttemptWatch::observe_life(Duration now) {
+  life_.observe({log_.offset(), used_.cpu_us, used_.read_bytes + used_.written_bytes}, active(now));
 }
 
 void AttemptWatch::read_status_file(Duration now) {

@@ -56,6 +56,8 @@ class AttemptWatch {
  private:
   [[nodiscard]] Duration active(Duration now) const;
   void sample(Duration now);
+  void observe_life(Duration now);
+  void plan_look(Duration now, Duration wait);
   void read_progress(Duration now);
   void read_status_file(Duration now);
   void look_for_stall(Duration now, std::vector<Observed>& seen);
@@ -84,8 +86,9 @@ class AttemptWatch {
   ProgressTracker progress_;
   EtaEstimator eta_;
   std::optional<watch::UsageSampler> sampler_;
-  std::optional<UsageTotals> totals_;
-  Duration totals_at_{0};  // of `active`
+  UsageTotals used_;                   // when it was last looked at
+  std::optional<UsageTotals> totals_;  // at the last point of the series
+  Duration totals_at_{0};              // of `active`
   std::optional<Reading> use_;
   Series series_;
   Duration reported_at_{0};

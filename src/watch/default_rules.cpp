@@ -43,12 +43,12 @@ void add_causes(std::vector<Rule>& rules) {
        .triggers = {R"(MPI_A(?:BORT|bort))", "BAD TERMINATION", R"(\bmpi(?:run|exec) )",
                     R"(Primary job +terminated)", "occurred in MPI_", R"(\bMPI_ERR)",
                     R"(Abort\(\d)", "ORTE has lost", "not enough slots"},
-       .pattern =
-           R"re(MPI_ABORT was invoked on rank|\bMPI_Abort\([^)]*\) - |)re"
-           R"re(application called MPI_Abort|BAD TERMINATION OF ONE OF YOUR APPLICATION|)re"
-           R"re(\bmpi(?:run|exec) (?:noticed that|detected that)|^Primary job +terminated normally, but|)re"
-           R"re(\*\*\* (?:An error occurred in MPI_|MPI_ERR)|^Abort\(\d+\) on node|)re"
-           R"re(ORTE has lost communication|not enough slots available)re",
+       .pattern = R"re(MPI_ABORT was invoked on rank|\bMPI_Abort\([^)]*\) - |)re"
+                  R"re(application called MPI_Abort|BAD TERMINATION OF ONE OF YOUR APPLICATION|)re"
+                  R"re(\bmpi(?:run|exec) (?:noticed that|detected that)|)re"
+                  R"re(^Primary job +terminated normally, but|)re"
+                  R"re(\*\*\* (?:An error occurred in MPI_|MPI_ERR)|^Abort\(\d+\) on node|)re"
+                  R"re(ORTE has lost communication|not enough slots available)re",
        .is_cause = true});
 }
 
@@ -70,7 +70,8 @@ void add_crashes(std::vector<Rule>& rules) {
            R"re(Illegal instruction|Floating point exception|Trace/breakpoint trap|)re"
            R"re(Bad system call)(?:$| +\(core dumped\)|  +\S)|)re"
            R"re(^Segmentation fault\b|: Segmentation fault\b|\(core dumped\)|)re"
-           R"re([Cc]aught (?:fatal )?signal \d+|(?:received|[Cc]aught|signal) SIG(?:SEGV|ABRT|BUS)|)re"
+           R"re([Cc]aught (?:fatal )?signal \d+|(?:received|[Cc]aught|signal) SIG(?:SEGV|ABRT|)re"
+           R"re(BUS)|)re"
            R"re(^Fatal signal|SIGSEGV: segmentation violation)re"});
   rules.push_back({.id = "killed",
                    .triggers = {R"(\bKilled\b)"},
@@ -142,8 +143,8 @@ void add_languages(std::vector<Rule>& rules) {
   rules.push_back(
       {.id = "r_error",
        .triggers = {"^Error in ", R"(\bExecution halted)"},
-       .pattern =
-           R"re(^Error in (?P<place>.{1,200}?) : *(?P<message>.*)|^Execution halted$|^Error in \S+\()re",
+       .pattern = R"re(^Error in (?P<place>.{1,200}?) : *(?P<message>.*)|^Execution halted$|)re"
+                  R"re(^Error in \S+\()re",
        .follow = R"re(^  (?P<message>\S.*))re"});
   rules.push_back({.id = "perl_error",
                    .triggers = {R"(Can't )", R"(^syntax error at )", "BEGIN failed",
@@ -161,7 +162,8 @@ void add_languages(std::vector<Rule>& rules) {
       {.id = "ruby_exception",
        .triggers = {R"(\.rb:\d)", R"(\((?:\w+::)*\w*Error\)$)"},
        .pattern =
-           R"re(^(?P<place>\S+\.rb:\d+)(?::in [`'].*?')?: (?P<message>.* \((?:\w+::)*[A-Z]\w*\))$|)re"
+           R"re(^(?P<place>\S+\.rb:\d+)(?::in [`'].*?')?: (?P<message>.* \((?:\w+::)*[A-Z]\w*\)))re"
+           R"re($|)re"
            R"re(^\S+\.rb:\d+: syntax error|^\S+:in [`'].*?': .* \((?:\w+::)*[A-Z]\w*\)$)re"});
   rules.push_back(
       {.id = "php_error",
@@ -175,11 +177,11 @@ void add_languages(std::vector<Rule>& rules) {
                    .pattern = R"re(^(?:\S*/)?[gm]?awk: (?P<message>.*))re",
                    .exceptions = R"(: warning:|: +\^)",
                    .follow = R"re(^\S*awk: .*\^ (?P<message>.*))re"});
-  rules.push_back(
-      {.id = "fortran_error",
-       .triggers = {"Fortran runtime error", "^forrtl: ", "ERROR STOP", "^At line "},
-       .pattern =
-           R"re(^Fortran runtime error: (?P<message>.*)|^forrtl: (?:severe|error)|^ *ERROR STOP)re"});
+  rules.push_back({.id = "fortran_error",
+                   .triggers = {"Fortran runtime error", "^forrtl: ", "ERROR STOP", "^At line "},
+                   .pattern =
+                       R"re(^Fortran runtime error: (?P<message>.*)|^forrtl: (?:severe|error)|)re"
+                       R"re(^ *ERROR STOP)re"});
   rules.push_back({.id = "tcl_error",
                    .triggers = {"^    while executing$"},
                    .pattern = "^    while executing$",
@@ -243,7 +245,8 @@ void add_tests(std::vector<Rule>& rules) {
            R"re(^FAILED \(\w|)re"
            R"re(^=+ .*\b[1-9]\d* (?:failed|errors?)\b.* in [\d.]+s.*=$|)re"
            R"re(^[1-9]\d* (?:failed|errors?)\b.* in [\d.]+s|)re"
-           R"re(^--- FAIL: (?P<message2>.*)|^FAIL\t(?P<message3>\S+)|^FAIL$|^test \S+.* \.\.\. FAILED|)re"
+           R"re(^--- FAIL: (?P<message2>.*)|^FAIL\t(?P<message3>\S+)|^FAIL$|)re"
+           R"re(^test \S+.* \.\.\. FAILED|)re"
            R"re(^test result: FAILED|^The following tests FAILED|^\[  FAILED  \] .*\.|)re"
            R"re(Tests run: .*(?:Failures|Errors): [1-9]|BUILD FAILURE$|^Tests: +[1-9]\d* failed|)re"
            R"re(^ *[1-9]\d* failing$|^not ok \d|\*\*\*Test Failed\*\*\* |)re"
@@ -290,15 +293,16 @@ void add_programs(std::vector<Rule>& rules) {
       {.id = "git",
        .triggers = {"^CONFLICT ", "Automatic merge failed", R"(^ ! \[)"},
        .pattern = R"re(^CONFLICT \(|^Automatic merge failed|^ ! \[(?:remote )?rejected\])re"});
-  rules.push_back(
-      {.id = "ffmpeg",
-       .triggers = {"Error opening", "Conversion failed!", "Invalid data found when",
-                    "Unknown encoder", "Unable to find a suitable output", "Error initializing",
-                    "Invalid argument$"},
-       .pattern =
-           R"re(^(?:\[[^\]]+\] )?(?P<message>Error (?:opening|initializing) .*|Conversion failed!|)re"
-           R"re(Unknown encoder .*|Unable to find a suitable output .*)|)re"
-           R"re((?P<message2>[^\s:]+: (?:Invalid data found when processing input|Invalid argument))$)re"});
+  rules.push_back({.id = "ffmpeg",
+                   .triggers = {"Error opening", "Conversion failed!", "Invalid data found when",
+                                "Unknown encoder", "Unable to find a suitable output",
+                                "Error initializing", "Invalid argument$"},
+                   .pattern =
+                       R"re(^(?:\[[^\]]+\] )?(?P<message>Error (?:opening|initializing) .*|)re"
+                       R"re(Conversion failed!|)re"
+                       R"re(Unknown encoder .*|Unable to find a suitable output .*)|)re"
+                       R"re((?P<message2>[^\s:]+: (?:Invalid data found when processing input|)re"
+                       R"re(Invalid argument))$)re"});
   rules.push_back(
       {.id = "archive",
        .triggers = {R"(\btar: )", R"(\bgzip: )", R"(\bxz: )", R"(\bunzip: )", R"(\bbzip2: )",
@@ -306,7 +310,8 @@ void add_programs(std::vector<Rule>& rules) {
        .pattern =
            R"re(^(?:\S*/)?tar: (?P<message>.*(?:Cannot |not recoverable|failure status|)re"
            R"re(not look like a tar|Unexpected EOF|corrupted).*)|)re"
-           R"re(^(?:\S*/)?(?:gzip|xz|unzip|bzip2|zstd): (?P<message2>.*(?:not in gzip|unexpected end|)re"
+           R"re(^(?:\S*/)?(?:gzip|xz|unzip|bzip2|zstd): (?P<message2>.*(?:not in gzip|)re"
+           R"re(unexpected end|)re"
            R"re([Nn]o such file|not recognized|[Cc]annot find|invalid compressed|crc error|)re"
            R"re(Unexpected end|data error|unsupported format|CRC|corrupt).*)|)re"
            R"re(End-of-central-directory signature not found)re"});
@@ -364,7 +369,8 @@ void add_readers(std::vector<Rule>& rules) {
       {.id = "log_level",
        .reader = Reader::level,
        .triggers = {
-           R"(\b(?:ERROR|EROR|CRITICAL|FATAL|SEVERE|ERR|CRIT|EMERG|EMERGENCY|ALERT|PANIC|FTL|PNC|FAIL)\b)",
+           R"(\b(?:ERROR|EROR|CRITICAL|FATAL|SEVERE|ERR|CRIT|EMERG|EMERGENCY|ALERT|PANIC|FTL|PNC|)"
+           R"(FAIL)\b)",
            R"(\[ ?(?:error|Error|critical|Critical|fatal|Fatal|severe|err|crit|emerg|alert|panic))",
            R"(\((?:error|fatal|critical)\))", R"(\[\w{1,20}:(?:error|crit|alert|emerg)\])",
            R"((?i)(?:="?|": ?")(?:error|critical|fatal|panic|emerg|alert|severe|err"|crit"))",

@@ -91,24 +91,30 @@ std::string_view trim(std::string_view text) {
 bool is_plain_value(std::string_view message) {
   static const Wording value(
       R"re((?i)^[=:]?\s*(?:[-+]?\d+%?|[-+]?\d*\.\d+(?:e[-+]?\d+)?%?(?:[\s,;(|/].*)?|)re"
-      R"re([-+]?\d+(?:\.\d+)?e[-+]?\d+|[-+]?(?:nan|inf)|(?:\d+(?:\.\d*)?[\s|,]+)+(?:\d[\d.]*%?)?[\s|]*|)re"
-      R"re((?:none|null|nil|false|true|off|on|yes|no|ok|ignore|warn|raise|strict|skip|coerce|log|)re"
+      R"re([-+]?\d+(?:\.\d+)?e[-+]?\d+|[-+]?(?:nan|inf)|(?:\d+(?:\.\d*)?[\s|)re"
+      R"re(,]+)+(?:\d[\d.]*%?)?[\s|]*|)re"
+      R"re((?:none|null|nil|false|true|off|on|yes|no|ok|ignore|warn|raise|strict|skip|coerce|)re"
+      R"re(log|)re"
       R"re(continue|replace|n/a|-|""|''|\[\]|\{\})[,;.]?|)re"
-      R"re((?:0|no|none|zero|without)\s+(?:\w+\s+)?(?:errors?|failures?|failed|problems?|issues?)\b.*)$)re");
+      R"re((?:0|no|none|zero|without)\s+(?:\w+\s+)?(?:errors?|failures?|failed|problems?|)re"
+      R"re(issues?)\b.*)$)re");
   return value.is_in(trim(message));
 }
 
 bool announces_retry(std::string_view line) {
   static const Wording retry(
       R"re((?i)\bre-?try(?:ing)? (?:in|after|again|now|with|attempt)|\bretrying\b|)re"
-      R"re(\b(?:will|to) (?:be )?re-?tr(?:y|ied)|\b[1-9]\d* (?:retries|tries|attempts) (?:left|remaining)|)re"
+      R"re(\b(?:will|to) (?:be )?re-?tr(?:y|ied)|\b[1-9]\d* (?:retries|tries|attempts) (?:left|)re"
+      R"re(remaining)|)re"
       R"re(\btry(?:ing)? again\b|Retry\(total=|\breconnecting\b)re");
   static const Wording given_up(
       R"re((?i)giv(?:e|ing|en) up|no (?:more )?(?:retries|attempts|tries)|exhausted|)re"
       R"re(retries exceeded|\bnot (?:be )?re-?tr|won't retry|without retry|max(?:imum)? retries|)re"
-      R"re(\bafter \d+ (?:retries|attempts|tries)|please (?:re)?try|(?:^|\W)0 (?:retries|attempts))re");
+      R"re(\bafter \d+ (?:retries|attempts|tries)|please (?:re)?try|(?:^|\W)0 (?:retries|)re"
+      R"re(attempts))re");
   static const Wording counted(
-      R"re((?i)\b(?:attempt|try|retry|tries)(?:\s+#?|\s*[(:=\[#]\s*)(\d{1,6})\s*(?:/|of|out of)\s*(\d{1,6})\b)re");
+      R"re((?i)\b(?:attempt|try|retry|tries)(?:\s+#?|\s*[(:=\[#]\s*)(\d{1,6})\s*(?:/|of|)re"
+      R"re(out of)\s*(\d{1,6})\b)re");
   // Most lines of a log have none of these.
   constexpr std::array<std::string_view, 8> signs{"etr", "ttempt", "again", "tries",
                                                   "ETR", "TTEMPT", "try ",  "econnect"};
@@ -121,7 +127,8 @@ bool announces_retry(std::string_view line) {
 
 bool is_shrugged_off(std::string_view line) {
   static const Wording words(
-      R"re((?i)\(ignor(?:ed|ing)\)|(?:safely|can|may|will) be (?:safely )?ignored?|safely ignored?|)re"
+      R"re((?i)\(ignor(?:ed|ing)\)|(?:safely|can|may|will) be (?:safely )?ignored?|)re"
+      R"re(safely ignored?|)re"
       R"re(\bnon-?fatal\b|\bnot fatal\b|\bas expected\b|\bexpected (?:error|failure|exception)|)re"
       R"re(\(expected\)|\bharmless\b)re");
   constexpr std::array<std::string_view, 6> signs{"gnor",    "fatal",     "pected",

@@ -121,7 +121,7 @@ class Life(SystemTest):
         """No output, CPU or I/O for the time given: timeout, hung, with a snapshot."""
         fields = self.reeve.ended("--stall", "1s", "--", "sleep", "60")
         self.assertEqual((fields["state"], fields["reason"]), ("timeout", "hung"))
-        self.assertIn("1s", fields["error"])
+        self.assertIn("1.0s", fields["error"])
         self.assertEqual(self.reeve.wait(fields["id"]), 124)
         self.assertIn("sleep", self.reeve.ok("why", fields["id"]).out)
 
@@ -184,7 +184,7 @@ class OwnWords(SystemTest):
 
     def test_progress_that_is_read_from_the_output(self):
         """A bar of tqdm, drawn with carriage returns, is progress."""
-        bar = "\\rtrain:  30%|###       | 3/10 [00:01<00:03,  2.1it/s]"
+        bar = "\\rtrain:  30%%|###       | 3/10 [00:01<00:03,  2.1it/s]"
         job = self.reeve.shell(f"printf '{bar}'; sleep 60")
         until(lambda: self.progress_of(job).get("fraction") == 0.3, "progress is shown")
 
