@@ -5,6 +5,7 @@
 #include <boost/describe/enum_to_string.hpp>
 
 #include "base/json.h"
+#include "base/json_schema.h"
 
 namespace reeve {
 
@@ -26,7 +27,8 @@ BOOST_DESCRIBE_STRUCT(JobSpec, (),
                       (name, command, directory, priority, demand, on_busy, hold, time_limit, grace,
                        retry, log_max, results_root, staging, containment, stdin_file, environment,
                        secrets, idempotency_key, group, tags, isolate, pin_cpus, max_workers,
-                       checkpoint, log, stall, on_stall, validation, pipeline, params, notify))
+                       checkpoint, log, stall, on_stall, validation, pipeline, params, notify,
+                       time_limit_is_default))
 
 boost::json::value spec_to_json(const JobSpec& spec) {
   return encode_json(spec);
@@ -36,6 +38,10 @@ Result<JobSpec> spec_from_json(const boost::json::value& value) {
   JobSpec spec;
   if (auto result = decode_json(value, spec, ""); !result) return std::unexpected(result.error());
   return spec;
+}
+
+boost::json::object check_schema() {
+  return schema_of<Check>();
 }
 
 }  // namespace reeve
