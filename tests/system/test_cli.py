@@ -12,7 +12,7 @@ from processes import until
 
 VERBS = ["run", "contain", "submit", "add", "ls", "show", "log", "follow", "wait", "cancel", "kill",
          "signal", "hold", "release", "pause", "resume", "retry", "edit", "rm", "events", "why",
-         "grep", "stats", "daemon", "completion", "version"]
+         "grep", "stats", "daemon", "completion", "version", "pipeline", "config"]
 
 
 def signal_group(process, number):

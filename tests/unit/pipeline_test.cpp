@@ -355,12 +355,12 @@ TEST(Parameters, PathOfADefaultIsSeenFromTheFile) {
 
 TEST(Parameters, EachWrongValueIsToldAndAllAtOnce) {
   EXPECT_EQ(
-      faults(with_params, {"n=0", "lr=-1", "fast=yes", "mode=exac", "m=1", "n", "=1"}),
+      faults(with_params, {"n=0", "lr=-1", "fast=yes", "mode=exac", "tilte=1", "n", "=1"}),
       (Lines{"--param n: expected int, 1 to 10, not `0`",
              "--param lr: expected float, at least 0, not `-1`",
              "--param fast: expected bool, true or false, not `yes`",
              "--param mode: expected one of quick, exact, not `exac`; did you mean `exact`?",
-             "--param m: the pipeline `x` has no such parameter; did you mean `n`?",
+             "--param tilte: the pipeline `x` has no such parameter; did you mean `title`?",
              "--param: expected NAME=VALUE, not `n`", "--param: expected NAME=VALUE, not `=1`"}));
   for (const char* wrong : {"n=", "n=1.5", "n=x", "n=11", "n=99999999999999999999", "lr=nan",
                             "lr=inf", "lr=1e999", "lr=", "fast=", "data=", "mode="})
