@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/text.h"
 
@@ -29,8 +30,11 @@ std::vector<Mistake> Mistakes::sorted() const {
   return out;
 }
 
-std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates) {
-  const auto near = nearest(word, candidates);
+std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates,
+                         const std::vector<Synonym>& synonyms) {
+  const auto known = std::ranges::find(synonyms, word, &Synonym::first);
+  const auto near =
+      known != synonyms.end() ? std::optional(known->second) : nearest(word, candidates);
   return near ? fmt::format("; did you mean `{}`?", *near) : "";
 }
 

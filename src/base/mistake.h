@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace reeve {
@@ -45,8 +46,12 @@ class Mistakes {
   std::vector<Mistake> list_;
 };
 
+// A word that people bring along from elsewhere, and the one that is meant.
+using Synonym = std::pair<std::string_view, std::string_view>;
+
 // "; did you mean `retry`?", or nothing where no candidate is near.
 [[nodiscard]] std::string did_you_mean(std::string_view word,
-                                       const std::vector<std::string_view>& candidates);
+                                       const std::vector<std::string_view>& candidates,
+                                       const std::vector<Synonym>& synonyms = {});
 
 }  // namespace reeve

@@ -28,13 +28,15 @@ struct CheckedFile {
   bool is_there = true;
   std::vector<Mistake> mistakes;
   std::size_t pipelines = 0;
+  std::string refusal;  // why it can't be used at all; names the file
 };
 
 CheckedFile check_pipelines(const PipelineSource& source) {
   CheckedFile checked;
   checked.path = source.path;
   if (source.refusal) {
-    checked.mistakes.push_back({{}, source.refusal->message});
+    checked.refusal = source.refusal->message;
+    checked.mistakes.push_back({{}, checked.refusal});
     return checked;
   }
   checked.path = source.loaded.file.path;
@@ -48,7 +50,7 @@ CheckedFile check_pipelines(const PipelineSource& source) {
 
 CheckedFile check_daemon(const std::string& path) {
   std::error_code error;
-  CheckedFile checked{path, "daemon", std::filesystem::exists(path, error), {}, 0};
+  CheckedFile checked{path, "daemon", std::filesystem::exists(path, error), {}, 0, ""};
   checked.mistakes = check_config(path).mistakes;
   return checked;
 }
@@ -84,6 +86,7 @@ json::object to_json(const CheckedFile& file) {
 }
 
 std::string to_text(const CheckedFile& file) {
+  if (!file.refusal.empty()) return printable(file.refusal) + "\n";
   std::string out;
   for (const Mistake& mistake : file.mistakes) out += reeve::to_text(file.path, mistake) + "\n";
   if (!out.empty()) return out;

@@ -95,6 +95,20 @@ std::optional<Mistake> find_long_key(std::string_view text) {
   return std::nullopt;
 }
 
+// The parser's own words are about characters where a string has no end.
+std::string in_words(const toml::parse_error& error, std::string_view text) {
+  const auto line = place_of(error.source()).line;
+  std::size_t begin = 0;
+  for (std::int64_t i = 1; i < line && begin < text.size(); ++i)
+    begin = std::min(text.find('\n', begin), text.size() - 1) + 1;
+  const std::size_t end = std::min(text.find('\n', begin), text.size());
+  const std::string_view description = error.description();
+  if (description.find("parsing string") != std::string_view::npos &&
+      place_of(error.source()).column > static_cast<std::int64_t>(end - begin))
+    return "a string is not closed in its line";
+  return std::string(description);
+}
+
 }  // namespace
 
 const Member* Node::find(std::string_view name) const {
@@ -136,7 +150,7 @@ std::expected<Node, Mistake> parse_document(std::string_view text) {
   try {
     return convert(toml::parse(text));
   } catch (const toml::parse_error& error) {
-    return std::unexpected(Mistake{place_of(error.source()), std::string(error.description())});
+    return std::unexpected(Mistake{place_of(error.source()), in_words(error, text)});
   }
 }
 

@@ -146,7 +146,7 @@ Result<void> add_retry_rules(JobSpec& spec, const std::string& value) {
     const std::size_t comma = std::min(value.find(',', at), value.size());
     const std::string rule = value.substr(at, comma - at);
     if (!is_retry_rule(rule))
-      return expected("any, oom, timeout, signal, launch, a signal, an exit code or 64-78", rule);
+      return expected("any, oom, timeout, signal, launch, SIGSEGV, an exit code or 64-78", rule);
     spec.retry.on.push_back(rule);
     at = comma + 1;
   }

@@ -13,6 +13,21 @@
 namespace reeve {
 namespace {
 
+const std::vector<Synonym>& key_synonyms() {
+  static const std::vector<Synonym> words{
+      {"description", "help"}, {"values", "choices"}, {"options", "choices"}, {"enum", "choices"},
+      {"minimum", "min"},      {"maximum", "max"},    {"value", "default"}};
+  return words;
+}
+
+const std::vector<Synonym>& type_synonyms() {
+  static const std::vector<Synonym> words{
+      {"integer", "int"},  {"number", "float"},  {"double", "float"}, {"real", "float"},
+      {"boolean", "bool"}, {"str", "string"},    {"text", "string"},  {"enum", "choice"},
+      {"file", "path"},    {"directory", "path"}};
+  return words;
+}
+
 // The value as it would be typed after `--param NAME=`; nothing for what has no such form.
 std::optional<std::string> typed(const Node& node) {
   switch (node.kind) {
@@ -82,7 +97,7 @@ class Reader {
     for (const Member& member : node.members)
       if (std::ranges::find(param_keys(), member.name) == param_keys().end())
         refuse(member.place, fmt::format("unknown key `{}`{}", shortened(member.name),
-                                         did_you_mean(member.name, param_keys())));
+                                         did_you_mean(member.name, param_keys(), key_synonyms())));
     if (!read_choices() || !read_type()) return param_;
     read_bounds();
     if (const Member* help = node.find("help")) {
@@ -108,8 +123,9 @@ class Reader {
     if (type != nullptr) {
       const auto known = param_type_from_word(type->node.text());
       if (!known)
-        refuse(type->node.place, "`type`: expected int, float, bool, string, choice or path" +
-                                     did_you_mean(type->node.text(), param_type_words()));
+        refuse(type->node.place,
+               "`type`: expected int, float, bool, string, choice or path" +
+                   did_you_mean(type->node.text(), param_type_words(), type_synonyms()));
       param_.type = known.value_or(ParamType::string);
     } else if (!param_.choices.empty()) {
       param_.type = ParamType::choice;

@@ -16,6 +16,18 @@ namespace json = boost::json;
 
 constexpr std::string_view environment_key = "environment";
 
+const std::vector<Synonym>& synonyms() {
+  static const std::vector<Synonym> words{
+      {"cmd", "command"},      {"run", "command"},       {"script", "command"},
+      {"cwd", "directory"},    {"workdir", "directory"}, {"working_directory", "directory"},
+      {"timeout", "time"},     {"time_limit", "time"},   {"env_vars", "environment"},
+      {"vars", "environment"}, {"parameters", "params"}, {"args", "params"},
+      {"validation", "check"}, {"validate", "check"},    {"tests", "check"},
+      {"help", "description"}, {"max_retries", "retry"}, {"threads", "cpus"},
+      {"ram", "memory"},       {"stdin_file", "stdin"},  {"output", "results-root"}};
+  return words;
+}
+
 void sort_by_table(std::vector<Setting>& settings) {
   // The options are elements of one table, so that their addresses are in its order.
   std::ranges::sort(settings, {}, &Setting::option);
@@ -72,6 +84,8 @@ void apply_environment(const Member& given, JobSpec& spec, Mistakes& mistakes) {
   for (const auto& [name, place, node] : given.node.members) {
     if (name.empty() || name.find('=') != std::string::npos) {
       mistakes.add(place, fmt::format("`{}` can't be the name of a variable", shortened(name)));
+    } else if (node.is(NodeKind::text) && node.text().contains('\0')) {
+      mistakes.add(node.place, fmt::format("`{}`: a variable can't have a NUL byte", name));
     } else if (node.is(NodeKind::text)) {
       spec.environment[name] = node.text();
     } else if (node.is(NodeKind::integer)) {
@@ -115,9 +129,10 @@ Settings read_settings(const Node& table, const std::vector<std::string_view>& o
     std::vector<std::string_view> known(other_keys);
     known.push_back(environment_key);
     known.insert(known.end(), names.begin(), names.end());
-    mistakes.add(member.place,
-                 fmt::format("unknown key `{}`{}", shortened(member.name),
-                             mistakes.is_full() ? "" : did_you_mean(member.name, known)));
+    mistakes.add(
+        member.place,
+        fmt::format("unknown key `{}`{}", shortened(member.name),
+                    mistakes.is_full() ? "" : did_you_mean(member.name, known, synonyms())));
   }
   sort_by_table(out.options);
   return out;

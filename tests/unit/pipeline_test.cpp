@@ -193,6 +193,7 @@ TEST(PipelineFile, EachKindOfMistakeHasItsPlaceAndWords) {
       {"environment = { \"A=B\" = \"x\" }", "3:17: `A=B` can't be the name of a variable"},
       {"environment = { A = \"{x}\" }",
        "3:21: `A`: `{x}` is no parameter of `x`; for braces that stay write `{{x}}`"},
+      {"environment = { A = \"\\u0000\" }", "3:21: `A`: a variable can't have a NUL byte"},
       {"description = 1", "3:15: `description`: expected a string"},
       {"params = 1", "3:10: `params`: expected a table of parameters"},
       {"name = \"a/b\"",
@@ -299,6 +300,22 @@ TEST(PipelineFile, MistakesOfTheWholeAreTold) {
   const auto broken = mistakes("[pipeline.x]\ncommand = \"a\ncpus = 1");
   ASSERT_EQ(broken.size(), 1U);
   EXPECT_TRUE(broken[0].starts_with("2:")) << broken[0];
+}
+
+TEST(PipelineFile, WordsFromElsewhereAreUnderstood) {
+  EXPECT_EQ(
+      mistakes_of_line("workdir = \"x\"\nparams.f = { type = \"file\", description = \"d\" }"),
+      (Lines{"3:1: unknown key `workdir`; did you mean `directory`?",
+             "4:21: parameter `f`: `type`: expected int, float, bool, string, choice or path; "
+             "did you mean `path`?",
+             "4:29: parameter `f`: unknown key `description`; did you mean `help`?"}));
+}
+
+TEST(PipelineFile, StringThatIsNotClosedIsTold) {
+  EXPECT_EQ(mistakes("[pipeline.x]\ncommand = \"echo 'x'\ncpus = 2\n"),
+            Lines{"2:20: a string is not closed in its line"});
+  EXPECT_EQ(mistakes("[pipeline.x]\ncommand = 'x"),
+            Lines{"2:13: a string is not closed in its line"});
 }
 
 TEST(PipelineFile, MistakeInTheDefaultsIsToldOnce) {
