@@ -16,7 +16,7 @@ namespace {
 
 Result<std::string> current_directory() {
   std::error_code error;
-  const std::string here = std::filesystem::current_path(error).string();
+  std::string here = std::filesystem::current_path(error).string();
   if (error) return failed(ErrorCode::invalid, "the current directory is gone");
   return here;
 }

@@ -4,12 +4,14 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <toml++/toml.h>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <map>
 
 #include "base/text.h"
+#include "base/toml.h"
 #include "core/limits.h"
 
 namespace reeve {
@@ -18,10 +20,6 @@ namespace {
 // A reader of one table: known keys with what to do with their value, which says what it expected
 // when it can't take it.
 using Take = std::function<const char*(const toml::node&)>;
-
-Place place_of(const toml::source_region& where) {
-  return {where.begin.line, where.begin.column};
-}
 
 void read_table(const toml::table& table, Mistakes& mistakes,
                 const std::map<std::string, Take>& keys) {
@@ -164,18 +162,21 @@ CheckedConfig check_config(const std::string& path) {
   config.capacity = detect_capacity();
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return checked;
-  toml::table table;
-  try {
-    table = toml::parse_file(path);
-  } catch (const toml::parse_error& parse_error) {
-    checked.mistakes.push_back(
-        {place_of(parse_error.source()), std::string(parse_error.description())});
+  std::ifstream file(path);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  if (!file) {
+    checked.mistakes.push_back({{}, "it can't be read"});
+    return checked;
+  }
+  const auto table = parse_toml(text, limits::key_parts_max);
+  if (!table) {
+    checked.mistakes.push_back(table.error());
     return checked;
   }
   Mistakes mistakes(limits::mistakes_max);
   Capacity& capacity = config.capacity;
   read_table(
-      table, mistakes,
+      *table, mistakes,
       {{"capacity", table_into({{"cpus", count_into(capacity.cpus, 1)},
                                 {"memory", size_into(capacity.memory)},
                                 {"gpus", count_into(capacity.gpus, 0)},

@@ -1,5 +1,5 @@
 #pragma once
-// A TOML document as a tree in which everything knows its place. The only reader of toml++ here.
+// A TOML document as a tree in which everything knows its place.
 
 #include <boost/json/value.hpp>
 #include <expected>

@@ -230,6 +230,7 @@ OptionKind SubmitOption::kind() const {
   return OptionKind::text;
 }
 
+// A table, which is easier to read in one piece. NOLINTNEXTLINE(readability-function-size)
 const std::vector<SubmitOption>& submit_options() {
   static const std::vector<SubmitOption> options{
       {"-J,--name", "NAME", "name of the job and of its results (default: the program's)", false,

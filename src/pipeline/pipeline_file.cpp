@@ -44,7 +44,7 @@ Result<std::string> read_text(const std::string& path) {
 
 Result<std::optional<std::string>> find_pipeline_file(const std::string& directory) {
   for (fs::path folder = fs::path(directory).lexically_normal();; folder = folder.parent_path()) {
-    const std::string path = (folder / pipeline_file_name).string();
+    std::string path = (folder / pipeline_file_name).string();
     struct stat status{};
     if (::stat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) {
       const bool is_own = status.st_uid == ::geteuid() || status.st_uid == 0;

@@ -39,10 +39,10 @@ Braced look_at(std::string_view text, std::size_t at) {
 std::vector<Piece> split_placeholders(std::string_view text) {
   std::vector<Piece> pieces(1);
   for (std::size_t at = 0; at < text.size();) {
-    if (text[at] != '{') {
-      pieces.back().text += text[at++];
-      continue;
-    }
+    const std::size_t brace = std::min(text.find('{', at), text.size());
+    pieces.back().text += text.substr(at, brace - at);
+    at = brace;
+    if (at == text.size()) break;
     const Braced found = look_at(text, at);
     const bool is_variable = at > 0 && text[at - 1] == '$' && found.opening == 1;
     if (found.pairs == 0) {

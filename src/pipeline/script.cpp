@@ -75,9 +75,8 @@ class Quotes {
     } else if (stack_.size() > 1 && c == stack_.back().end) {
       at_ += is(Context::arithmetic) && sees("))") ? 2 : 1;
       stack_.pop_back();
-    } else if (is(Context::single_quoted) || is(Context::ansi_quoted)) {
-      ++at_;
-    } else if (!step_into_expansion() && !step_into_quotes()) {
+    } else if (is(Context::single_quoted) || is(Context::ansi_quoted) ||
+               (!step_into_expansion() && !step_into_quotes())) {
       ++at_;
     }
   }
@@ -198,7 +197,7 @@ bool can_stand_as_it_is(const std::string& value, const Surroundings& around) {
 std::string fill_one(const std::string& param, const std::string& value,
                      const Surroundings& around) {
   if (is_plain_text(value) && can_stand_as_it_is(value, around)) return value;
-  const std::string variable = "${" + variable_name(param) + "}";
+  std::string variable = "${" + variable_name(param) + "}";
   if (around.context == Context::double_quoted) return variable;
   if (around.context == Context::single_quoted) return "'\"" + variable + "\"'";
   return "\"" + variable + "\"";

@@ -5,11 +5,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <random>
 
 #include "base/json.h"
-#include "base/time.h"
 #include "core/limits.h"
 #include "core/spec_json.h"
 #include "pipeline/job_options.h"
@@ -318,6 +319,17 @@ TEST(PipelineFile, StringThatIsNotClosedIsTold) {
             Lines{"2:13: a string is not closed in its line"});
 }
 
+TEST(PipelineFile, TextThatTheParserDoesNotExpectIsTold) {
+  for (const char* line :
+       {"tag = [1, }", "tag = [\xe2\x80\xa8]", "[", "time = 2020-01-01T.00:00:00Z"})
+    EXPECT_EQ(mistakes_of_line(line),
+              Lines{"3:1: a value is missing in this line, or it is no TOML"})
+        << line;
+  EXPECT_EQ(mistakes_of_line("cpus = # how many?"),
+            Lines{"3:8: Error while parsing key-value pair: expected value, saw '#'"});
+  EXPECT_EQ(mistakes_of_line("tag = [ # all\n \"é\" # of\n , \"b\", # them\n ]"), Lines{});
+}
+
 TEST(PipelineFile, MistakeInTheDefaultsIsToldOnce) {
   EXPECT_EQ(mistakes("[defaults]\ncpus = \"x\"\n[pipeline.a]\ncommand = \"a\"\n[pipeline.b]\n"
                      "command = \"b\"\n"),
@@ -490,9 +502,12 @@ TEST(PipelineFuzz, MutatedFilesDoNoHarm) {
   const std::string seed = seed_text;
   std::minstd_rand random(4711);
   const auto below = [&](std::size_t most) { return static_cast<std::size_t>(random()) % most; };
-  constexpr std::string_view alphabet = "\"'[]{}=.,#\\\n $(`)<>x0-\xff\x01{n}";
+  constexpr std::string_view alphabet =
+      "\"'[]{}=.,#\\\n\r\v\t $(`)<>x0-+_:TZe\xff\x01\xc3\xa9\xe2\x80\xa8{n}";
   std::size_t sound = 0;
-  for (int round = 0; round < 4000; ++round) {
+  const char* wanted = std::getenv("REEVE_FUZZ_ROUNDS");
+  const int rounds = wanted != nullptr ? std::atoi(wanted) : 4000;
+  for (int round = 0; round < rounds; ++round) {
     std::string text = seed;
     for (std::size_t change = 1 + below(4); change > 0; --change) {
       const std::size_t at = below(text.size());
@@ -550,19 +565,21 @@ TEST(PipelineFuzz, LargeHostileFilesTakeABoundedTime) {
   std::string keys = "[pipeline.x]\ncommand = \"a\"\n[pipeline.x.params]\n";
   for (int i = 0; keys.size() < most - 20; ++i) keys += "k" + std::to_string(i) + "=1\n";
   files.push_back(keys);
-  std::string copies = "[defaults]\nenvironment.A = \"" + repeated("x", half) + "\"\n";
+  std::string copies = "[defaults]\nenvironment.A = \"" + repeated("x", half / 4) + "\"\n";
   for (int i = 0; copies.size() < most - 40; ++i)
     copies += "[pipeline.p" + std::to_string(i) + "]\ncommand=\"a\"\n";
   files.push_back(copies);
   for (std::size_t i = 0; i < files.size(); ++i) {
     ASSERT_LE(files[i].size(), most) << i;
-    const std::int64_t began = boottime_ms();
+    // Of this process alone, whatever else the machine does.
+    const std::clock_t began = std::clock();
     const LoadedPipelines loaded = load(files[i]);
     EXPECT_LE(loaded.mistakes.size(), limits::mistakes_max);
     if (loaded.mistakes.empty())
       for (const Pipeline& pipeline : loaded.file.pipelines) (void)make_job(pipeline, {});
-    // Far more than it takes, far less than what grows with the square.
-    EXPECT_LT(boottime_ms() - began, 20'000) << "file " << i;
+    const auto seconds = static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC;
+    // Far more than it takes, also under a sanitizer; far less than what grows with the square.
+    EXPECT_LT(seconds, 60.0) << "file " << i;
   }
 }
 
