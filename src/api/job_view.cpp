@@ -115,6 +115,9 @@ json::object job_to_json(const Job& job) {
   add_preemption(job, out);
   out["stall_ms"] = encode_json(job.spec.stall);
   out["time_limit_ms"] = encode_json(job.spec.time_limit);
+  out["time_limit_is_default"] = job.spec.time_limit_is_default;
+  out["pipeline"] = text_or_null(job.spec.pipeline);
+  out["params"] = encode_json(job.spec.params);
   out["retries"] = job.spec.retry.retries;
   out["idempotency_key"] = text_or_null(job.spec.idempotency_key);
   out["process_exit_code"] = ended ? json::value(exit_code_of(job)) : json::value(nullptr);

@@ -95,6 +95,15 @@ std::unexpected<Error> unknown_word(const std::string& path, std::string_view wo
                             near ? fmt::format("; did you mean `{}`?", *near) : ""));
 }
 
+std::unexpected<Error> none_of(const std::string& path, std::string_view word,
+                               const std::vector<std::string_view>& known) {
+  const auto near = nearest(word, known);
+  return failed(ErrorCode::invalid,
+                fmt::format("{}: expected one of {}, not `{}`{}", path, fmt::join(known, ", "),
+                            printable(shortened(word)),
+                            near ? fmt::format("; did you mean `{}`?", *near) : ""));
+}
+
 std::string join_path(const std::string& path, std::string_view key) {
   return path.empty() ? std::string(key) : path + "." + std::string(key);
 }

@@ -45,6 +45,8 @@ using Members = boost::describe::describe_members<T, boost::describe::mod_public
 [[nodiscard]] std::unexpected<Error> wrong_type(const std::string& path, const char* expected);
 [[nodiscard]] std::unexpected<Error> unknown_word(const std::string& path, std::string_view word,
                                                   const std::vector<std::string_view>& known);
+[[nodiscard]] std::unexpected<Error> none_of(const std::string& path, std::string_view word,
+                                             const std::vector<std::string_view>& known);
 [[nodiscard]] std::string join_path(const std::string& path, std::string_view key);
 
 }  // namespace detail
@@ -76,7 +78,7 @@ Result<void> decode_enum(const json::value& value, T& out, const std::string& pa
       found = true;
     }
   });
-  if (!found) return unknown_word(path, word, known);
+  if (!found) return none_of(path, word, known);
   return {};
 }
 

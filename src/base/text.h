@@ -24,6 +24,9 @@ namespace reeve {
 // visible escapes such as `\x1b`, invalid UTF-8 becomes U+FFFD. Tab stays.
 [[nodiscard]] std::string printable(std::string_view text);
 
+// The beginning of a text that may be long, with `…` where it was cut.
+[[nodiscard]] std::string shortened(std::string_view text, std::size_t bytes_max = 80);
+
 // The words of a command as a person would type them into a shell.
 [[nodiscard]] std::string shell_text(const std::vector<std::string>& words);
 

@@ -145,4 +145,9 @@ std::string json_text(const json::value& value) {
   return valid_utf8(to_pretty(value)) + "\n";
 }
 
+std::string time_limit_text(std::optional<Duration> limit, bool is_default) {
+  if (!limit) return "none";
+  return to_text(*limit) + (is_default ? ", the default of pipelines" : "");
+}
+
 }  // namespace reeve::cli

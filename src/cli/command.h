@@ -3,10 +3,12 @@
 
 #include <CLI/App.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/time.h"
 #include "cli/client.h"
 #include "core/validation.h"
 
@@ -18,6 +20,7 @@ inline constexpr int refused = 1;
 inline constexpr int usage = 2;
 inline constexpr int unreachable = 69;
 inline constexpr int busy = 75;
+inline constexpr int config = 78;
 inline constexpr int internal = 125;
 inline constexpr int detached = 130;
 }  // namespace exit_codes
@@ -63,6 +66,15 @@ enum class Scope {
 // JSON for stdout: valid UTF-8 whatever bytes are in it.
 [[nodiscard]] std::string json_text(const json::value& value);
 
+// "4h, the default of pipelines", "none".
+[[nodiscard]] std::string time_limit_text(std::optional<Duration> limit, bool is_default);
+
+// What of the command line is not for the parser.
+struct CommandWords {
+  std::vector<std::string> words;  // the job's command; of a pipeline further words for it
+  std::string pipeline;            // its name, where the first word is one; else empty
+};
+
 // What `contain` takes from the command line and from whoever started us.
 struct ContainInput {
   const std::vector<std::string>& command_words;
@@ -73,7 +85,11 @@ struct ContainInput {
 
 // Each registers its commands with the application; their callbacks throw CLI::RuntimeError with
 // the exit code when it is not 0.
-void add_submit_commands(CLI::App& app, std::vector<std::string>& command_words);
+// `pipeline` is the command that `pipeline run` belongs to.
+void add_submit_commands(CLI::App& app, CLI::App& pipeline, const CommandWords& words);
+// Gives the command `pipeline`.
+CLI::App* add_pipeline_commands(CLI::App& app);
+void add_config_commands(CLI::App& app);
 void add_list_commands(CLI::App& app);
 void add_log_commands(CLI::App& app);
 void add_grep_command(CLI::App& app);

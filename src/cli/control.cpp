@@ -9,8 +9,8 @@
 #include "cli/capture.h"
 #include "cli/command.h"
 #include "cli/follow.h"
+#include "cli/given_options.h"
 #include "cli/provenance.h"
-#include "cli/submit_options.h"
 #include "cli/terminal.h"
 #include "core/spec_json.h"
 

@@ -167,6 +167,14 @@ std::string preemption_text(const json::object& job) {
   return times == 0 ? "" : fmt::format("{} {} so far", times, times == 1 ? "time" : "times");
 }
 
+std::string pairs(const json::object& values) {
+  std::string out;
+  for (const auto& [name, value] : values)
+    out += (out.empty() ? "" : " ") + std::string(name) + "=" +
+           printable(shell_text({std::string(value.as_string())}));
+  return out;
+}
+
 void print_details(const json::object& job) {
   const bool colours = has_colours(1);
   std::string out;
@@ -182,6 +190,8 @@ void print_details(const json::object& job) {
   line("name", printable(text_of(job, "name")));
   line("command", command_text(job));
   line("directory", printable(text_of(job, "directory")));
+  line("pipeline", printable(text_of(job, "pipeline")));
+  line("parameters", pairs(job.at("params").as_object()));
   line("priority", text_of(job, "priority"));
   line("submitted", text_of(job, "submitted_at"));
   line("started", text_of(job, "started_at"));
@@ -218,6 +228,9 @@ void print_details(const json::object& job) {
          fmt::format("{}, enforced by {}", size_text(number_of(job, "memory_limit_bytes")),
                      text_of(job, "memory_limit_by") == "cgroup" ? "the kernel" : "sampling"));
   line("pushed aside", preemption_text(job));
+  if (const json::value& limit = job.at("time_limit_ms"); !limit.is_null())
+    line("time limit",
+         time_limit_text(Duration(limit.as_int64()), flag_of(job, "time_limit_is_default")));
   line("cpus", joined(job.at("cpu_numbers").as_array()));
   line("group", printable(text_of(job, "group")));
   line("tags", joined(job.at("tags").as_array()));

@@ -12,12 +12,12 @@
 #include <memory>
 
 #include "base/text.h"
-#include "cli/check_option.h"
 #include "cli/command.h"
 #include "cli/daemon_start.h"
 #include "cli/results_judge.h"
 #include "cli/terminal.h"
 #include "contain/descriptors.h"
+#include "pipeline/check_option.h"
 
 namespace reeve::cli {
 namespace {

@@ -53,6 +53,7 @@ struct JobSpec {
   OnBusy on_busy = OnBusy::wait;
   bool hold = false;
   std::optional<Duration> time_limit;
+  bool time_limit_is_default = false;  // nobody asked for it: it is what pipelines get
   Duration grace = limits::grace_default;
   RetryPolicy retry;
   std::int64_t log_max = limits::log_bytes_default;

@@ -166,6 +166,21 @@ inline constexpr std::size_t log_patterns_max = 64;
 inline constexpr std::size_t log_pattern_bytes_max = 1000;
 // A compiled pattern: a thousand repeated classes do not fit.
 inline constexpr std::int64_t log_pattern_memory_max = 1 << 20;
+// What a pipeline gets that says nothing of time: a night's run is told, a forgotten one ends.
+inline constexpr Duration pipeline_time_default{4 * 60 * 60 * 1000};
+// A file of pipelines, as people write them; more is refused before it is read.
+inline constexpr std::size_t pipeline_file_bytes_max = 1UL << 20;
+// Parts of a dotted key in it (`a.b.c`): the parser nests a table for each, on a finite stack.
+inline constexpr int key_parts_max = 32;
+// Each pipeline has a copy of what [defaults] say, which may be most of the file.
+inline constexpr std::size_t pipelines_max = 200;
+inline constexpr std::size_t setting_values_max = 1000;  // of one repeatable option
+inline constexpr std::size_t params_max = 64;
+inline constexpr std::size_t param_name_bytes_max = 60;
+// The kernel takes 128 KiB a word (MAX_ARG_STRLEN), and a value may stand in a word with others.
+inline constexpr std::size_t param_bytes_max = 64UL << 10;
+// What is told of one file at a time; beyond it only the number.
+inline constexpr std::size_t mistakes_max = 100;
 inline constexpr Duration ageing_step{60 * 60 * 1000};
 // How long a job that was pushed aside is left alone, from then and from when it goes on; doubled
 // with each further time, so that it ends however many others come.

@@ -5,6 +5,7 @@
 #include <boost/describe/enum_to_string.hpp>
 
 #include "base/json.h"
+#include "base/json_schema.h"
 #include "core/validation_json.h"
 
 namespace reeve {
@@ -29,7 +30,7 @@ BOOST_DESCRIBE_STRUCT(JobSpec, (),
                        retry, log_max, results_root, staging, containment, stdin_file, environment,
                        secrets, idempotency_key, group, tags, isolate, pin_cpus, max_workers,
                        checkpoint, log, stall, on_stall, validation, pipeline, params, notify,
-                       preempt, when_preempted))
+                       preempt, when_preempted, time_limit_is_default))
 
 boost::json::value spec_to_json(const JobSpec& spec) {
   return encode_json(spec);
@@ -54,6 +55,10 @@ Result<Evidence> evidence_from_json(const boost::json::value& value) {
 
 boost::json::value finding_to_json(const Finding& finding) {
   return encode_json(finding);
+}
+
+boost::json::object check_schema() {
+  return schema_of<Check>();
 }
 
 }  // namespace reeve

@@ -4,12 +4,15 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <toml++/toml.h>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <map>
 
 #include "base/text.h"
+#include "base/toml.h"
+#include "core/limits.h"
 
 namespace reeve {
 namespace {
@@ -18,29 +21,20 @@ namespace {
 // when it can't take it.
 using Take = std::function<const char*(const toml::node&)>;
 
-std::unexpected<Error> fault(const std::string& path, const toml::source_region& where,
-                             const std::string& what) {
-  return failed(ErrorCode::invalid,
-                fmt::format("{}:{}:{}: {}", path, where.begin.line, where.begin.column, what));
-}
-
-Result<void> read_table(const toml::table& table, const std::string& path,
-                        const std::map<std::string, Take>& keys) {
+void read_table(const toml::table& table, Mistakes& mistakes,
+                const std::map<std::string, Take>& keys) {
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     const auto known = keys.find(name);
     if (known == keys.end()) {
       std::vector<std::string_view> names;
       for (const auto& [candidate, take] : keys) names.push_back(candidate);
-      const auto near = nearest(name, names);
-      return fault(path, key.source(),
-                   fmt::format("unknown key `{}`{}", name,
-                               near ? fmt::format("; did you mean `{}`?", *near) : ""));
+      mistakes.add(place_of(key.source()),
+                   fmt::format("unknown key `{}`{}", name, did_you_mean(name, names)));
+    } else if (const char* expected = known->second(node)) {
+      mistakes.add(place_of(node.source()), fmt::format("`{}`: expected {}", name, expected));
     }
-    if (const char* expected = known->second(node))
-      return fault(path, node.source(), fmt::format("`{}`: expected {}", name, expected));
   }
-  return {};
 }
 
 template <typename T>
@@ -119,24 +113,24 @@ Take flag_into(bool& out) {
   };
 }
 
-// A nested table with its own keys; its own error carries the place.
-Take table_into(const std::string& path, std::map<std::string, Take> keys, Result<void>& result) {
-  return [&path, keys = std::move(keys), &result](const toml::node& node) -> const char* {
+// A nested table with its own keys, whose mistakes have their own places.
+Take table_into(std::map<std::string, Take> keys, Mistakes& mistakes) {
+  return [keys = std::move(keys), &mistakes](const toml::node& node) -> const char* {
     const toml::table* table = node.as_table();
     if (table == nullptr) return "a table";
-    if (auto read = read_table(*table, path, keys); !read && result) result = read;
+    read_table(*table, mistakes, keys);
     return nullptr;
   };
 }
 
 // A table for each group, of any name.
-Take groups_into(Shares& out, const std::string& path, Result<void>& result) {
+Take groups_into(Shares& out, Mistakes& mistakes) {
   return [&](const toml::node& node) -> const char* {
     const toml::table* groups = node.as_table();
     if (groups == nullptr) return "a table for each group";
     for (const auto& [name, group] : *groups) {
       std::int32_t& share = out[std::string(name.str())] = 1;
-      if (const char* expected = table_into(path, {{"share", count_into(share, 1)}}, result)(group))
+      if (const char* expected = table_into({{"share", count_into(share, 1)}}, mistakes)(group))
         return expected;
     }
     return nullptr;
@@ -162,41 +156,53 @@ Capacity detect_capacity() {
   return capacity;
 }
 
-Result<Config> load_config(const std::string& path) {
-  Config config;
+CheckedConfig check_config(const std::string& path) {
+  CheckedConfig checked;
+  Config& config = checked.config;
   config.capacity = detect_capacity();
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) return config;
-  toml::table table;
-  try {
-    table = toml::parse_file(path);
-  } catch (const toml::parse_error& parse_error) {
-    return fault(path, parse_error.source(), std::string(parse_error.description()));
+  if (!std::filesystem::exists(path, error)) return checked;
+  std::ifstream file(path);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  if (!file) {
+    checked.mistakes.push_back({{}, "it can't be read"});
+    return checked;
   }
-  Result<void> nested;
+  const auto table = parse_toml(text, limits::key_parts_max);
+  if (!table) {
+    checked.mistakes.push_back(table.error());
+    return checked;
+  }
+  Mistakes mistakes(limits::mistakes_max);
   Capacity& capacity = config.capacity;
-  const auto read = read_table(
-      table, path,
-      {{"capacity", table_into(path,
-                               {{"cpus", count_into(capacity.cpus, 1)},
+  read_table(
+      *table, mistakes,
+      {{"capacity", table_into({{"cpus", count_into(capacity.cpus, 1)},
                                 {"memory", size_into(capacity.memory)},
                                 {"gpus", count_into(capacity.gpus, 0)},
                                 {"counters", counters_into(capacity.counters)}},
-                               nested)},
-       {"groups", groups_into(config.shares, path, nested)},
-       {"queue", table_into(path, {{"jobs_max", count_into(capacity.jobs_max, 0)}}, nested)},
-       {"pressure", table_into(path,
-                               {{"memory", percent_into(config.pressure.memory)},
+                               mistakes)},
+       {"groups", groups_into(config.shares, mistakes)},
+       {"queue", table_into({{"jobs_max", count_into(capacity.jobs_max, 0)}}, mistakes)},
+       {"pressure", table_into({{"memory", percent_into(config.pressure.memory)},
                                 {"cpu", percent_into(config.pressure.cpu)},
                                 {"io", percent_into(config.pressure.io)},
                                 {"min_memory", min_memory_into(config.pressure)}},
-                               nested)},
-       {"results", table_into(path, {{"root", path_into(config.results_root)}}, nested)},
-       {"provenance",
-        table_into(path, {{"record", flag_into(config.records_provenance)}}, nested)}});
-  if (!read) return std::unexpected(read.error());
-  if (!nested) return std::unexpected(nested.error());
-  return config;
+                               mistakes)},
+       {"results", table_into({{"root", path_into(config.results_root)}}, mistakes)},
+       {"provenance", table_into({{"record", flag_into(config.records_provenance)}}, mistakes)}});
+  checked.mistakes = mistakes.sorted();
+  return checked;
+}
+
+Result<Config> load_config(const std::string& path) {
+  CheckedConfig checked = check_config(path);
+  const auto& mistakes = checked.mistakes;
+  if (mistakes.empty()) return std::move(checked.config);
+  std::string told = to_text(path, mistakes.front());
+  if (mistakes.size() > 1)
+    told += fmt::format(" (and {} more: see reeve config check)", mistakes.size() - 1);
+  return failed(ErrorCode::invalid, told);
 }
 
 }  // namespace reeve

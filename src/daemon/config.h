@@ -13,7 +13,9 @@
 //   min_memory = "5%"              share = 2
 
 #include <string>
+#include <vector>
 
+#include "base/mistake.h"
 #include "base/result.h"
 #include "core/fair_share.h"
 #include "core/pressure.h"
@@ -32,8 +34,15 @@ struct Config {
 // The machine's own capacity: usable CPUs (affinity), memory, NVIDIA devices.
 [[nodiscard]] Capacity detect_capacity();
 
-// Reads the file; a missing one gives the defaults. Errors name line, column, what was expected and
-// the nearest known key.
+struct CheckedConfig {
+  Config config;                  // as far as there are no mistakes
+  std::vector<Mistake> mistakes;  // in the order of the file
+};
+
+// Reads the file; a missing one gives the defaults. Each mistake says where it is, what was
+// expected and the nearest known key.
+[[nodiscard]] CheckedConfig check_config(const std::string& path);
+// The same for who needs one without mistakes; the error tells the first one.
 [[nodiscard]] Result<Config> load_config(const std::string& path);
 
 }  // namespace reeve

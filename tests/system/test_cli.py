@@ -12,7 +12,8 @@ from processes import until
 
 VERBS = ["run", "contain", "submit", "add", "ls", "show", "log", "follow", "wait", "cancel", "kill",
          "signal", "hold", "release", "pause", "resume", "retry", "edit", "rm", "events", "why",
-         "grep", "stats", "daemon", "progress", "beat", "result", "fail", "completion", "version"]
+         "grep", "stats", "daemon", "progress", "beat", "result", "fail", "completion", "version",
+         "pipeline", "config"]
 
 
 def signal_group(process, number):

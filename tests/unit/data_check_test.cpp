@@ -15,10 +15,10 @@
 
 #include <filesystem>
 
-#include "cli/check_option.h"
 #include "cli/results_judge.h"
 #include "data/confinement.h"
 #include "data/found_files.h"
+#include "pipeline/check_option.h"
 #include "support.h"
 
 namespace reeve::test {
@@ -102,7 +102,7 @@ class DataCheck : public testing::Test {
     request_.directory = folder_.path();
     request_.validation.checks.clear();
     for (const std::string& text : texts) {
-      auto parsed = cli::parse_check(text);
+      auto parsed = parse_check(text);
       EXPECT_TRUE(parsed) << text << ": " << (parsed ? "" : parsed.error().message);
       request_.validation.checks.push_back(parsed.value_or(Check{}));
     }

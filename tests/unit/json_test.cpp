@@ -92,7 +92,8 @@ TEST(Json, WrongTypeIsRefusedWithItsPlace) {
 }
 
 TEST(Json, UnknownWordIsRefusedWithASuggestion) {
-  EXPECT_EQ(fault(R"({"colour": "gren"})"), "colour: unknown; did you mean `green`?");
+  EXPECT_EQ(fault(R"({"colour": "gren"})"),
+            "colour: expected one of red, green, not `gren`; did you mean `green`?");
 }
 
 TEST(Json, NumbersOutOfRangeAreRefused) {

@@ -1,6 +1,6 @@
 // Everything that can be said about a job, on the command line and in a batch file.
 
-#include "cli/submit_options.h"
+#include "cli/given_options.h"
 
 #include <gtest/gtest.h>
 
@@ -21,8 +21,8 @@ std::string fault(const std::string& line) {
   return spec ? "" : spec.error().message;
 }
 
-const cli::SubmitOption* option(const std::string& name) {
-  for (const auto& known : cli::submit_options())
+const SubmitOption* option(const std::string& name) {
+  for (const auto& known : submit_options())
     if (known.long_name() == name) return &known;
   return nullptr;
 }
@@ -132,7 +132,7 @@ TEST(CommandLine, FlagsAreParsedAndTheLastOfOneKindCounts) {
 }
 
 TEST(CommandLine, EachOptionHasALongNameAndAHelp) {
-  for (const auto& known : cli::submit_options()) {
+  for (const auto& known : submit_options()) {
     EXPECT_FALSE(known.long_name().empty());
     EXPECT_EQ(known.long_name().find('-'), known.long_name().find_first_of("-, "));
     EXPECT_GT(std::string(known.help).size(), 10U) << known.long_name();

@@ -137,9 +137,16 @@ TEST(Nearest, TypingErrorFindsItsWord) {
   EXPECT_EQ(nearest("cpu", {"gpus", "cpus"}), "cpus");
 }
 
+TEST(Nearest, SwappedLettersAreOneError) {
+  EXPECT_EQ(nearest("tiem", {"mem", "time"}), "time");
+  EXPECT_EQ(nearest("nmae", {"mem", "name"}), "name");
+}
+
 TEST(Nearest, OtherWordFindsNothing) {
   EXPECT_EQ(nearest("elephant", {"name", "priority", "cpus"}), std::nullopt);
   EXPECT_EQ(nearest("x", {}), std::nullopt);
+  EXPECT_EQ(nearest("x", {"n"}), std::nullopt);
+  EXPECT_EQ(nearest(std::string(1 << 20, 'x'), {"n"}), std::nullopt);
 }
 
 // --- what a job writes, on its way to a terminal ------------------------------------------------

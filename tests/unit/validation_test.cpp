@@ -6,10 +6,10 @@
 
 #include <filesystem>
 
-#include "cli/check_option.h"
 #include "cli/command.h"
 #include "core/validation_json.h"
 #include "output/report_file.h"
+#include "pipeline/check_option.h"
 #include "support.h"
 
 namespace reeve::test {
@@ -25,7 +25,7 @@ CheckOutcome outcome(CheckVerdict verdict, Severity severity = Severity::error) 
 }
 
 Check parsed(const std::string& text) {
-  auto check = cli::parse_check(text);
+  auto check = parse_check(text);
   EXPECT_TRUE(check) << (check ? "" : check.error().message);
   return check.value_or(Check{});
 }
@@ -223,7 +223,7 @@ TEST(CheckText, JsonIsTheSame) {
                                 "types": {"x": "number"}, "format": "tsv"})");
   EXPECT_EQ(check.ranges.at("x").min, 0.5);
   EXPECT_EQ(check.format, TableFormat::tsv);
-  const auto wrong = cli::parse_check(R"({"kind": "table", "pth": "a.csv"})");
+  const auto wrong = parse_check(R"({"kind": "table", "pth": "a.csv"})");
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().message, "check.pth: unknown; did you mean `path`?");
 }
@@ -233,7 +233,7 @@ TEST(CheckText, WhatMakesNoSenseIsRefused) {
        {"", "tables a.csv", "files", "files a b", "files a count=x", "files a count=..",
         "table a colums=x", "table a range:x=a..b", "files 'a", "command", "command name=x",
         "images a width=1..2", "table a order=some", "files a newer=yes", "table a type:x=float"})
-    EXPECT_FALSE(cli::parse_check(text)) << text;
+    EXPECT_FALSE(parse_check(text)) << text;
 }
 
 TEST(CheckFault, GoodChecksHaveNone) {

@@ -1,24 +1,25 @@
-#include "cli/submit_options.h"
+#include "pipeline/job_options.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
 #include "base/json.h"
 #include "base/text.h"
-#include "cli/check_option.h"
 #include "core/retry.h"
+#include "pipeline/check_option.h"
 
-namespace reeve::cli {
+namespace reeve {
 namespace {
 
 using Apply = std::function<Result<void>(JobSpec&, const std::string&)>;
 
 std::unexpected<Error> expected(std::string_view what, const std::string& value) {
-  return failed(ErrorCode::invalid, fmt::format("expected {}, not `{}`", what, printable(value)));
+  return failed(ErrorCode::invalid,
+                fmt::format("expected {}, not `{}`", what, printable(shortened(value))));
 }
 
 template <typename Member>
@@ -208,55 +209,14 @@ Result<void> add_secret(JobSpec& spec, const std::string& value) {
 }
 
 Result<void> set_shell(JobSpec& spec, const std::string& value) {
-  spec.command = {"bash", "-o", "pipefail", "-c", value};
+  spec.command = script_command(value);
   return {};
 }
 
 // The text of a JSON value as it would be typed.
 std::string typed(const json::value& value) {
+  if (value.is_double()) return fmt::format("{}", value.get_double());
   return value.is_string() ? std::string(value.get_string()) : to_line(value);
-}
-
-Result<void> apply_json(const SubmitOption& option, const json::value& value, JobSpec& spec) {
-  if (std::string_view(option.value).empty()) {
-    if (!value.is_bool())
-      return failed(ErrorCode::invalid,
-                    fmt::format("`{}`: expected true or false", option.long_name()));
-    return value.get_bool() ? option.apply(spec, "") : Result<void>();
-  }
-  std::vector<std::string> texts;
-  if (option.repeatable && value.is_array()) {
-    for (const json::value& element : value.get_array()) texts.push_back(typed(element));
-  } else if (option.repeatable && value.is_object()) {
-    for (const auto& [name, element] : value.get_object()) {
-      if (element.is_string() || element.is_number())
-        texts.push_back(std::string(name) + "=" + typed(element));
-      else
-        return failed(ErrorCode::invalid, fmt::format("`{}.{}`: expected a string or a number",
-                                                      option.long_name(), std::string(name)));
-    }
-  } else if (value.is_structured() || value.is_null() || value.is_bool()) {
-    return failed(ErrorCode::invalid,
-                  fmt::format("`{}`: expected {}", option.long_name(), option.value));
-  } else {
-    texts.push_back(typed(value));
-  }
-  for (const std::string& item : texts)
-    if (auto applied = option.apply(spec, item); !applied)
-      return failed(applied.error(), "`" + option.long_name() + "`");
-  return {};
-}
-
-Result<JobSpec> with_given(const GivenOptions& given) {
-  JobSpec spec;
-  std::error_code error;
-  spec.directory = std::filesystem::current_path(error).string();
-  if (error)
-    return failed(ErrorCode::invalid, "the current directory is gone; use --directory DIR");
-  for (const auto& [option, value] : given.values)
-    if (auto applied = option->apply(spec, value); !applied)
-      return failed(applied.error(), "--" + option->long_name());
-  return spec;
 }
 
 }  // namespace
@@ -267,6 +227,14 @@ std::string SubmitOption::long_name() const {
   return std::string(all.substr(from, all.find(',', from) - from));
 }
 
+std::vector<std::string> SubmitOption::long_names() const {
+  std::vector<std::string> names;
+  const std::string_view all(flags);
+  for (auto at = all.find("--"); at != std::string_view::npos; at = all.find("--", at + 2))
+    names.emplace_back(all.substr(at + 2, all.find(',', at) - at - 2));
+  return names;
+}
+
 bool SubmitOption::is_named(std::string_view name) const {
   const std::string_view all(flags);
   for (auto at = all.find("--"); at != std::string_view::npos; at = all.find("--", at + 2))
@@ -274,16 +242,36 @@ bool SubmitOption::is_named(std::string_view name) const {
   return false;
 }
 
+OptionKind SubmitOption::kind() const {
+  const std::string_view taken(value);
+  if (taken.empty()) return OptionKind::flag;
+  if (!words.empty()) return OptionKind::word;
+  if (taken == "N") return OptionKind::count;
+  if (taken == "DURATION") return OptionKind::duration;
+  if (taken == "SIZE") return OptionKind::size;
+  if (taken == "DIR" || taken == "FILE") return OptionKind::path;
+  return OptionKind::text;
+}
+
+// A table, which is easier to read in one piece. NOLINTNEXTLINE(readability-function-size)
 const std::vector<SubmitOption>& submit_options() {
   static const std::vector<SubmitOption> options{
       {"-J,--name", "NAME", "name of the job and of its results (default: the program's)", false,
        text(&JobSpec::name)},
-      {"-p,--priority", "PRIORITY", "low, normal, high or critical", false, set_priority},
+      {"-p,--priority",
+       "PRIORITY",
+       "low, normal, high or critical",
+       false,
+       set_priority,
+       {"low", "normal", "high", "critical"}},
       {"--preempt", "", "it may push jobs of lower priorities aside, so that it starts at once",
        false, turn_on([](JobSpec& s) { s.preempt = true; })},
-      {"--when-preempted", "WHAT",
+      {"--when-preempted",
+       "WHAT",
        "what may be done to it then: pause (default), requeue (stop, and start anew) or never",
-       false, set_when_preempted},
+       false,
+       set_when_preempted,
+       {"pause", "requeue", "never"}},
       {"-c,--cpus", "N", "CPUs that it needs, and runs on (default: counted as 1, runs on all)",
        false, count([](JobSpec& s, std::int32_t n) {
          s.demand.cpus = n;
@@ -301,19 +289,34 @@ const std::vector<SubmitOption>& submit_options() {
          s.demand.lock = v;
          return {};
        }},
-      {"--on-busy", "WHAT", "when the lock is held: wait, or reject (exit code 75)", false,
-       set_on_busy},
+      {"--on-busy",
+       "WHAT",
+       "when the lock is held: wait, or reject (exit code 75)",
+       false,
+       set_on_busy,
+       {"wait", "reject"}},
       {"--hold", "", "do not start before `reeve release`", false,
        turn_on([](JobSpec& s) { s.hold = true; })},
-      {"-t,--time", "DURATION", "end it after this time (default: never)", false,
-       duration([](JobSpec& s, Duration d) { s.time_limit = d; })},
+      {"-t,--time", "DURATION",
+       "end it after this time (0: never; default: never, of a pipeline 4h)", false,
+       duration([](JobSpec& s, Duration d) {
+         s.time_limit = d > Duration(0) ? std::optional(d) : std::nullopt;
+         s.time_limit_is_default = false;
+       })},
       {"--stall", "DURATION", "end it when it shows no life for so long (default 10m; 0: never)",
        false, duration([](JobSpec& s, Duration d) { s.stall = d; })},
-      {"--on-stall", "WHAT", "what to do then: kill (default), warn, or kill and retry", false,
-       set_on_stall},
-      {"--on-log-error", "WHAT",
-       "exit code 0, but an error in the log: fail (default), warn or ignore", false,
-       set_on_log_error},
+      {"--on-stall",
+       "WHAT",
+       "what to do then: kill (default), warn, or kill and retry",
+       false,
+       set_on_stall,
+       {"kill", "warn", "retry"}},
+      {"--on-log-error",
+       "WHAT",
+       "exit code 0, but an error in the log: fail (default), warn or ignore",
+       false,
+       set_on_log_error,
+       {"fail", "warn", "ignore"}},
       {"--fail-on", "PATTERN", "lines of the log that are errors (regular expression)", true,
        append([](JobSpec& s) -> auto& { return s.log.fail_on; })},
       {"--warn-on", "PATTERN", "lines of the log that are warnings", true,
@@ -322,8 +325,12 @@ const std::vector<SubmitOption>& submit_options() {
        append([](JobSpec& s) -> auto& { return s.log.ignore; })},
       {"--check", "CHECK", "what its results must be like, such as 'files *.png'; see `validate`",
        true, add_check},
-      {"--on-invalid", "WHAT", "when the results are not as they should be: fail (default) or warn",
-       false, set_on_invalid},
+      {"--on-invalid",
+       "WHAT",
+       "when the results are not as they should be: fail (default) or warn",
+       false,
+       set_on_invalid,
+       {"fail", "warn"}},
       {"--check-time", "DURATION", "checks that take longer are inconclusive (default 10m)", false,
        duration([](JobSpec& s, Duration d) { s.validation.time_limit = d; })},
       {"--notify", "NAME", "tell this target of the configuration how it ended", true,
@@ -365,82 +372,60 @@ const std::vector<SubmitOption>& submit_options() {
        text(&JobSpec::idempotency_key)},
       {"--results-root", "DIR", "publish results below this directory", false,
        path(&JobSpec::results_root)},
-      {"--keep-staging", "WHAT", "what an unsuccessful job wrote: keep (default) or delete", false,
-       set_staging},
-      {"--containment", "WHAT", "any (default), or strict: refuse where processes could escape",
-       false, set_containment},
+      {"--keep-staging",
+       "WHAT",
+       "what an unsuccessful job wrote: keep (default) or delete",
+       false,
+       set_staging,
+       {"keep", "delete"}},
+      {"--containment",
+       "WHAT",
+       "any (default), or strict: refuse where processes could escape",
+       false,
+       set_containment,
+       {"any", "strict"}},
   };
   return options;
 }
 
-void add_submit_options(CLI::App& command, GivenOptions& given) {
-  for (const SubmitOption& option : submit_options()) {
-    if (std::string_view(option.value).empty()) {
-      command.add_flag_callback(
-          option.flags, [&given, &option] { given.values.emplace_back(&option, ""); }, option.help);
-      continue;
-    }
-    auto* added = command.add_option_function<std::vector<std::string>>(
-        option.flags,
-        [&given, &option](const std::vector<std::string>& values) {
-          for (const std::string& value : values) given.values.emplace_back(&option, value);
-        },
-        option.help);
-    added->type_name(option.value)->type_size(1)->allow_extra_args(false);
-    if (!option.repeatable) added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  }
+const SubmitOption* find_submit_option(std::string_view name) {
+  for (const SubmitOption& option : submit_options())
+    if (option.is_named(name)) return &option;
+  return nullptr;
 }
 
-Result<JobSpec> make_spec(const GivenOptions& given, std::vector<std::string> command) {
-  auto spec = with_given(given);
-  if (!spec) return spec;
-  if (!command.empty() && !spec->command.empty())
-    return failed(ErrorCode::invalid, "give a command or --shell, not both");
-  if (!command.empty()) spec->command = std::move(command);
-  if (spec->command.empty())
+Result<void> apply_json(const SubmitOption& option, const json::value& value, JobSpec& spec) {
+  if (std::string_view(option.value).empty()) {
+    if (!value.is_bool())
+      return failed(ErrorCode::invalid,
+                    fmt::format("`{}`: expected true or false", option.long_name()));
+    return value.get_bool() ? option.apply(spec, "") : Result<void>();
+  }
+  std::vector<std::string> texts;
+  if (option.repeatable && value.is_array()) {
+    for (const json::value& element : value.get_array()) texts.push_back(typed(element));
+  } else if (option.repeatable && value.is_object()) {
+    for (const auto& [name, element] : value.get_object()) {
+      if (element.is_string() || element.is_number())
+        texts.push_back(std::string(name) + "=" + typed(element));
+      else
+        return failed(ErrorCode::invalid, fmt::format("`{}.{}`: expected a string or a number",
+                                                      option.long_name(), std::string(name)));
+    }
+  } else if (value.is_structured() || value.is_null() || value.is_bool()) {
     return failed(ErrorCode::invalid,
-                  "there is no command; for example: reeve run -- python3 train.py");
-  return spec;
-}
-
-Result<JobSpec> edit_spec(JobSpec spec, const GivenOptions& given) {
-  for (const auto& [option, value] : given.values) {
-    // What may be given several times is given anew as a whole.
-    if (option->is_named("tag")) spec.tags.clear();
-    if (option->is_named("retry-on")) spec.retry.on.clear();
-    if (option->is_named("check")) spec.validation.checks.clear();
+                  fmt::format("`{}`: expected {}", option.long_name(), option.value));
+  } else {
+    texts.push_back(typed(value));
   }
-  for (const auto& [option, value] : given.values)
-    if (auto applied = option->apply(spec, value); !applied)
-      return failed(applied.error(), "--" + option->long_name());
-  return spec;
+  for (const std::string& item : texts)
+    if (auto applied = option.apply(spec, item); !applied)
+      return failed(applied.error(), "`" + option.long_name() + "`");
+  return {};
 }
 
-Result<JobSpec> make_spec_from_line(const GivenOptions& given, const json::object& line) {
-  auto spec = with_given(given);
-  if (!spec) return spec;
-  std::vector<std::string_view> known{"command"};
-  std::vector<std::string> names;
-  for (const SubmitOption& option : submit_options()) names.push_back(option.long_name());
-  for (const std::string& name : names) known.emplace_back(name);
-  for (const auto& [key, value] : line) {
-    const std::string name(key);
-    if (name == "command") {
-      if (auto decoded = decode_json(value, spec->command, "command"); !decoded)
-        return std::unexpected(decoded.error());
-      continue;
-    }
-    const SubmitOption* found = nullptr;
-    for (const SubmitOption& option : submit_options())
-      if (option.is_named(name)) found = &option;
-    if (found == nullptr) return detail::unknown_word("`" + name + "`", name, known);
-    if (auto applied = apply_json(*found, value, *spec); !applied)
-      return std::unexpected(applied.error());
-  }
-  if (line.contains("command") && line.contains("shell"))
-    return failed(ErrorCode::invalid, "give `command` or `shell`, not both");
-  if (spec->command.empty()) return failed(ErrorCode::invalid, "`command` is missing");
-  return spec;
+std::vector<std::string> script_command(std::string script) {
+  return {"bash", "-o", "pipefail", "-c", std::move(script)};
 }
 
-}  // namespace reeve::cli
+}  // namespace reeve

@@ -1,4 +1,4 @@
-#include "cli/check_option.h"
+#include "pipeline/check_option.h"
 
 #include <fmt/format.h>
 
@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "core/validation_json.h"
 
-namespace reeve::cli {
+namespace reeve {
 namespace {
 
 std::unexpected<Error> expected(std::string_view what, std::string_view value) {
@@ -277,4 +277,4 @@ std::string check_help() {
   return out + " range:COLUMN=-90..90 type:COLUMN=integer|number|boolean|date|timestamp|text";
 }
 
-}  // namespace reeve::cli
+}  // namespace reeve

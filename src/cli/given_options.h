@@ -1,36 +1,23 @@
 #pragma once
-// Everything that can be said about a job, once: the flags of `run` and `submit` and the keys of a
-// batch file are made from the same table.
+// What the command line says about a job.
 
 #include <CLI/App.hpp>
 #include <boost/json/object.hpp>
-#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "core/job.h"
+#include "pipeline/job_options.h"
 
 namespace reeve::cli {
-
-struct SubmitOption {
-  const char* flags;  // "-J,--name": the long name is also the key in a batch file
-  const char* value;  // what it takes, for the help; empty: nothing, it is a switch
-  const char* help;
-  bool repeatable;
-  // Puts the value into the specification; the error says what was expected.
-  std::function<Result<void>(JobSpec&, const std::string&)> apply;
-
-  [[nodiscard]] std::string long_name() const;
-  // Whether it is this option's long name, or another one that it goes by.
-  [[nodiscard]] bool is_named(std::string_view name) const;
-};
-
-[[nodiscard]] const std::vector<SubmitOption>& submit_options();
 
 // What was given on the command line, in order.
 struct GivenOptions {
   std::vector<std::pair<const SubmitOption*, std::string>> values;
+
+  [[nodiscard]] bool has(std::string_view name) const;
 };
 
 // Adds all of them to a command; parsing fills `given`, which must live as long.
@@ -40,10 +27,15 @@ void add_submit_options(CLI::App& command, GivenOptions& given);
 [[nodiscard]] Result<JobSpec> make_spec(const GivenOptions& given,
                                         std::vector<std::string> command);
 
+// The specification with these options in place of what it had. Tags and rules of retries replace
+// the old ones.
+[[nodiscard]] Result<JobSpec> edit_spec(JobSpec spec, const GivenOptions& given);
+
+// The specification of a pipeline with these options on top of it: what is repeatable is added.
+[[nodiscard]] Result<JobSpec> override_spec(JobSpec spec, const GivenOptions& given);
+
 // One line of a batch file: {"command": ["…"], "name": "…", …}. What it does not say is taken from
 // the command line.
-// The specification with these options in place of what it had.
-[[nodiscard]] Result<JobSpec> edit_spec(JobSpec spec, const GivenOptions& given);
 [[nodiscard]] Result<JobSpec> make_spec_from_line(const GivenOptions& given,
                                                   const boost::json::object& line);
 

@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "core/validation.h"
 
-namespace reeve::cli {
+namespace reeve {
 
 // KIND PATH key=value …, with words separated as in a shell ('…', "…" and \ quote). Of `command`
 // everything behind `name=` and `severity=` is the command, run by bash. A text that begins with
@@ -17,4 +17,4 @@ namespace reeve::cli {
 // The keys and what they take, for the help.
 [[nodiscard]] std::string check_help();
 
-}  // namespace reeve::cli
+}  // namespace reeve
