@@ -165,18 +165,4 @@ std::string to_text(const MetricValue& value) {
   return std::visit([](const auto& held) { return fmt::format("{}", held); }, value);
 }
 
-JudgedEnd judge_end(const ExitStatus& exit, const StatusFile& status) {
-  const bool is_well = exit.kind == ExitKind::exited && exit.code == 0;
-  JudgedEnd end{is_well ? StatedOutcome::success : StatedOutcome::failed, false, status.reason, ""};
-  if (!status.outcome) return end;
-  if (is_well || *status.outcome == StatedOutcome::failed) {
-    end.outcome = *status.outcome;
-    end.is_stated = true;
-    return end;
-  }
-  end.note = fmt::format("its status file says {}, which does not count beside this exit",
-                         *status.outcome == StatedOutcome::success ? "success" : "warning");
-  return end;
-}
-
 }  // namespace reeve

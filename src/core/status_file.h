@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "core/job.h"
 #include "core/progress.h"
 
 namespace reeve {
@@ -40,14 +39,5 @@ struct StatusFile {
 
 // "0.12", "nan", "true", "x".
 [[nodiscard]] std::string to_text(const MetricValue& value);
-
-// What an attempt's end counts as, with what the job stated.
-struct JudgedEnd {
-  StatedOutcome outcome = StatedOutcome::failed;
-  bool is_stated = false;  // the job's word decided, not the exit
-  std::string reason;      // in the job's words; empty: it gave none
-  std::string note;        // where its word did not count, and why
-};
-[[nodiscard]] JudgedEnd judge_end(const ExitStatus& exit, const StatusFile& status);
 
 }  // namespace reeve

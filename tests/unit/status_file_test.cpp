@@ -96,31 +96,5 @@ TEST(StatusFile, TextsAreOneShortPrintableLine) {
   EXPECT_EQ(file.reason, "a\\nb\\x1b[31m");
 }
 
-JudgedEnd judged(const ExitStatus& exit, std::string_view text) {
-  return judge_end(exit, parsed(text));
-}
-
-TEST(StatusFile, JobMayCallItsGoodExitAFailureOrAWarning) {
-  const JudgedEnd failed = judged({}, R"({"outcome":"failed","reason":"no data"})");
-  EXPECT_EQ(failed.outcome, StatedOutcome::failed);
-  EXPECT_TRUE(failed.is_stated);
-  EXPECT_EQ(failed.reason, "no data");
-  EXPECT_EQ(judged({}, R"({"outcome":"warning"})").outcome, StatedOutcome::warning);
-  EXPECT_TRUE(judged({}, R"({"outcome":"success"})").is_stated);
-  EXPECT_FALSE(judged({}, "{}").is_stated);
-  EXPECT_EQ(judged({}, "{}").outcome, StatedOutcome::success);
-}
-
-TEST(StatusFile, NothingTurnsABadExitIntoSuccess) {
-  for (const ExitStatus& exit :
-       {ExitStatus{ExitKind::exited, 3}, ExitStatus{ExitKind::signalled, 9},
-        ExitStatus{ExitKind::launch_error, 2}, ExitStatus{ExitKind::launch_error, 0}})
-    for (const char* word : {"success", "warning", "failed"}) {
-      const JudgedEnd end = judged(exit, fmt::format(R"({{"outcome":"{}"}})", word));
-      EXPECT_EQ(end.outcome, StatedOutcome::failed) << word;
-      EXPECT_EQ(end.note.empty(), std::string_view(word) == "failed");
-    }
-}
-
 }  // namespace
 }  // namespace reeve::test
