@@ -364,6 +364,7 @@ int run_daemon(DaemonOptions options) {
   } catch (const std::exception& error) {
     opened = failed(ErrorCode::io, fmt::format("the daemon can't start: {}", error.what()));
   }
+  if (!opened) daemon.reset();  // whoever hears of it may try again at once
   tell_ready(options, opened);
   if (!opened) return opened.error().code == ErrorCode::busy ? 75 : 1;
   daemon->run();

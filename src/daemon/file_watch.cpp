@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,13 @@ namespace {
 
 constexpr int early_looks_max = 10;
 constexpr int kept_files_max = 4096;
+
+// Descriptors that may stay open for looking at jobs: starting them comes first.
+int descriptors_for_looking() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  return static_cast<int>(std::min<rlim_t>(limit.rlim_cur / 8, kept_files_max));
+}
 
 std::string directory_of(const std::string& path) {
   return path.substr(0, path.find_last_of('/'));
@@ -92,7 +100,7 @@ FileWatch::FileWatch(std::string said, watch::NotifySockets sockets)
       wake_(make_eventfd()),
       changes_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
       sockets_(std::move(sockets)),
-      files_(kept_files_max) {
+      files_(descriptors_for_looking()) {
   if (!changes_) throw std::system_error(errno, std::generic_category(), "watch files");
   worker_ = std::thread([this] { work(); });
 }
@@ -119,7 +127,9 @@ Speech FileWatch::prepare(const Job& job) {
                       {"REEVE_HEARTBEAT_FILE", said + ".beat"}};
   const std::lock_guard lock(sockets_mutex_);
   // Without a socket to be had the job runs all the same.
+  if (sockets_taken_ >= descriptors_for_looking()) return speech;
   if (auto address = sockets_.take()) {
+    ++sockets_taken_;
     speech.address = std::move(*address);
     speech.variables.emplace_back("NOTIFY_SOCKET", speech.address);
   }
@@ -132,7 +142,7 @@ void FileWatch::begin(const Job& job, Duration active) {
     std::string& address = wanted.job.attempt.placement.notify;
     if (address.empty()) address = variable_of(job.attempt.main_pid, "NOTIFY_SOCKET");
     const std::lock_guard lock(sockets_mutex_);
-    if (!address.empty()) (void)sockets_.adopt(address);
+    if (!address.empty() && sockets_.adopt(address)) ++sockets_taken_;
   }
   watch_directory(job.attempt.log);
   request(std::move(wanted), false);
@@ -176,6 +186,7 @@ void FileWatch::give_back(const Job& job) {
   receive();
   const std::lock_guard sockets_lock(sockets_mutex_);
   sockets_.give_back(address);
+  if (sockets_taken_ > 0) --sockets_taken_;
   const std::lock_guard lock(mutex_);
   spoken_.erase(address);
 }

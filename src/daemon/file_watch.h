@@ -78,6 +78,7 @@ class FileWatch : public Watch {
 
   std::mutex sockets_mutex_;  // taken before `mutex_` where both are
   watch::NotifySockets sockets_;
+  int sockets_taken_ = 0;
 
   std::mutex mutex_;
   std::vector<Request> requests_;

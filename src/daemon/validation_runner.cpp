@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "base/check.h"
 #include "contain/process.h"
@@ -176,7 +177,8 @@ ValidationRunner::ValidationRunner(std::vector<std::string> worker, std::string 
       scratch_root_(std::move(scratch_root)),
       events_(::epoll_create1(EPOLL_CLOEXEC)),
       failed_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  check(static_cast<bool>(events_) && static_cast<bool>(failed_event_), "there are descriptors");
+  if (!events_ || !failed_event_)
+    throw std::system_error(errno, std::generic_category(), "watch the checks of results");
   std::error_code ignored;
   std::filesystem::remove_all(scratch_root_, ignored);
   epoll_event wanted{EPOLLIN, {}};

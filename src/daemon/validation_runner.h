@@ -23,7 +23,8 @@ namespace reeve {
 class ValidationRunner {
  public:
   // `worker`: program and arguments. Below `scratch_root`, which is ours alone, each worker gets a
-  // directory for what does not fit into memory; what lies there from before is removed.
+  // directory for what does not fit into memory; what lies there from before is removed. Throws
+  // std::system_error without descriptors to be had.
   ValidationRunner(std::vector<std::string> worker, std::string scratch_root);
   ValidationRunner(const ValidationRunner&) = delete;
   ValidationRunner& operator=(const ValidationRunner&) = delete;

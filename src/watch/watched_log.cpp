@@ -16,28 +16,25 @@ WatchedLog::WatchedLog(std::string path, std::shared_ptr<const RuleSet> rules,
                        std::int64_t known_to)
     : path_(std::move(path)), scanner_(std::move(rules)), known_to_(known_to) {}
 
-bool WatchedLog::open() {
-  if (!file_) file_.reset(::open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  return static_cast<bool>(file_);
-}
-
 // The cap of a log punches out its middle: the file has a hole there, and reading it yields zeros.
-void WatchedLog::skip_hole() {
-  const off_t data = ::lseek(file_.get(), offset_, SEEK_DATA);
+void WatchedLog::skip_hole(const Fd& file) {
+  const off_t data = ::lseek(file.get(), offset_, SEEK_DATA);
   if (data <= offset_) return;
   scanner_.skip(data - offset_);
   offset_ = data;
 }
 
 bool WatchedLog::advance(std::size_t bytes_max, std::vector<Finding>& found) {
-  if (!open()) return false;
+  // Opened for each look: a thousand quiet jobs hold no descriptors.
+  const Fd file(::open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file) return false;
   alignas(64) static thread_local std::array<char, limits::log_read_bytes> buffer;
   const std::size_t from = found.size();
-  skip_hole();
+  skip_hole(file);
   std::size_t taken = 0;
   bool is_more = true;
   while (taken < bytes_max) {
-    const ssize_t got = ::pread(file_.get(), buffer.data(), buffer.size(), offset_);
+    const ssize_t got = ::pread(file.get(), buffer.data(), buffer.size(), offset_);
     is_more = got == static_cast<ssize_t>(buffer.size());
     if (got <= 0) break;
     const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));

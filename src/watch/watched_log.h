@@ -33,12 +33,10 @@ class WatchedLog {
   [[nodiscard]] std::string_view tail() const { return tail_; }
 
  private:
-  bool open();
-  void skip_hole();
+  void skip_hole(const Fd& file);
   void keep_new(std::vector<Finding>& found, std::size_t from) const;
 
   std::string path_;
-  Fd file_;
   LogScanner scanner_;
   std::int64_t known_to_;
   std::int64_t offset_ = 0;
