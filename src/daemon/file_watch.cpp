@@ -30,7 +30,7 @@ constexpr int kept_files_max = 4096;
 // Descriptors that may stay open for looking at jobs: starting them comes first.
 int descriptors_for_looking() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < 128) return 0;
   return static_cast<int>(std::min<rlim_t>(limit.rlim_cur / 8, kept_files_max));
 }
 

@@ -119,8 +119,10 @@ void Service::submit(const json::object& args, Reply reply) {
   for (std::size_t i = 0; i < decoded->jobs.size(); ++i) {
     auto spec = spec_from_json(decoded->jobs[i]);
     if (!spec) return reply(failed(spec.error(), fmt::format("job {}", i + 1)));
-    if (auto rules = RuleSet::compile(spec->log); !rules)
-      return reply(failed(rules.error(), fmt::format("job {}", i + 1)));
+    if (const LogPolicy& log = spec->log;
+        !log.fail_on.empty() || !log.warn_on.empty() || !log.ignore.empty())
+      if (auto rules = RuleSet::compile(log); !rules)
+        return reply(failed(rules.error(), fmt::format("job {}", i + 1)));
     if (spec->results_root.empty()) spec->results_root = results_root_;
     if (spec->name.empty()) spec->name = default_name(spec->command);
     submission.jobs.push_back(std::move(*spec));

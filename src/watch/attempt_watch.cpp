@@ -16,12 +16,6 @@
 namespace reeve {
 namespace {
 
-// The rules of the job, which were checked when it was submitted; else those that all jobs have.
-std::shared_ptr<const RuleSet> rules_of(const Job& job) {
-  if (auto rules = RuleSet::compile(job.spec.log)) return *rules;
-  return *RuleSet::compile({});
-}
-
 // When a file was last changed, in nanoseconds; nothing when there is none.
 std::optional<std::int64_t> changed_at(const std::string& path) {
   struct stat info{};
@@ -54,7 +48,7 @@ AttemptWatch::AttemptWatch(const Job& job, std::string said, Duration active, Du
       said_(std::move(said)),
       cgroup_(job.attempt.placement.cgroup),
       files_(files),
-      log_(job.attempt.log, rules_of(job), job.attempt.evidence.found_to),
+      log_(job.attempt.log, job.spec.log, job.attempt.evidence.found_to),
       active_(active),
       since_(now),
       stall_(job.spec.stall),
@@ -118,6 +112,7 @@ void AttemptWatch::follow(const Job& job, Duration now) {
 }
 
 void AttemptWatch::open_sampler(const Job& job) {
+  if (files_.left() <= 0) return;  // descriptors are scarce
   const auto colon = cgroup_.find(':');
   Fd directory;
   if (colon != std::string::npos)

@@ -2,7 +2,7 @@
 // The log of one attempt, read while it grows.
 
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,14 +16,15 @@ namespace reeve {
 class WatchedLog {
  public:
   // `known_to`: findings up to this offset were told before, and are not told again.
-  WatchedLog(std::string path, std::shared_ptr<const RuleSet> rules, std::int64_t known_to);
+  // The rules are `policy`'s, compiled with the first byte: most jobs of a second write none.
+  WatchedLog(std::string path, LogPolicy policy, std::int64_t known_to);
 
   // Reads up to `bytes_max` more and adds what they tell. True when that much was there, so that
   // another call finds more. A log that is not there yet is empty; what its cap dropped is skipped.
   bool advance(std::size_t bytes_max, std::vector<Finding>& found);
   // Nothing has come for a while: tells what is open as far as it is known.
   void settle(std::vector<Finding>& found);
-  [[nodiscard]] bool is_open() const { return scanner_.is_open(); }
+  [[nodiscard]] bool is_open() const { return scanner_ && scanner_->is_open(); }
   // Nobody writes any more, and everything was read.
   void finish(std::vector<Finding>& found);
 
@@ -37,7 +38,8 @@ class WatchedLog {
   void keep_new(std::vector<Finding>& found, std::size_t from) const;
 
   std::string path_;
-  LogScanner scanner_;
+  LogPolicy policy_;
+  std::optional<LogScanner> scanner_;
   std::int64_t known_to_;
   std::int64_t offset_ = 0;
   std::string tail_;
