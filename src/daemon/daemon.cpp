@@ -63,6 +63,9 @@ void raise_descriptor_limit() {
 class Daemon {
  public:
   explicit Daemon(DaemonOptions options) : options_(std::move(options)), signals_(context_) {}
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  ~Daemon() { let_go(); }
 
   Result<void> open();
   void run();
@@ -76,6 +79,7 @@ class Daemon {
   void arm_timer(std::optional<Time> at, const Now& now);
   void request_stop(bool cancel_jobs);
   void finish_stop();
+  void let_go();
   json::object describe();
 
   DaemonOptions options_;
@@ -153,10 +157,10 @@ Result<void> Daemon::open() {
   const int timer = ::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
   if (timer < 0) return failed(OsError{errno, "make a timer"});
   timer_ = std::make_unique<Descriptor>(context_, timer);
-  wake_ = std::make_unique<Descriptor>(context_, ::dup(engine_->wake_descriptor()));
-  published_ = std::make_unique<Descriptor>(context_, ::dup(output_->ready_descriptor()));
-  validated_ = std::make_unique<Descriptor>(context_, ::dup(output_->validated_descriptor()));
-  watched_ = std::make_unique<Descriptor>(context_, ::dup(watch_->ready_descriptor()));
+  wake_ = std::make_unique<Descriptor>(context_, engine_->wake_descriptor());
+  published_ = std::make_unique<Descriptor>(context_, output_->ready_descriptor());
+  validated_ = std::make_unique<Descriptor>(context_, output_->validated_descriptor());
+  watched_ = std::make_unique<Descriptor>(context_, watch_->ready_descriptor());
   const auto listening = listen_at(options_.paths.socket());
   if (!listening) return std::unexpected(listening.error());
   server_ =
@@ -280,11 +284,16 @@ void Daemon::finish_stop() {
   ::unlink(options_.paths.socket().c_str());
   asio::post(context_, [this] {
     signals_.cancel();
-    for (Descriptor* descriptor :
-         {timer_.get(), wake_.get(), published_.get(), watched_.get(), validated_.get()})
-      descriptor->close();
+    timer_->close();
+    let_go();
     adopted_.clear();
   });
+}
+
+// Of descriptors that others own.
+void Daemon::let_go() {
+  for (Descriptor* descriptor : {wake_.get(), published_.get(), watched_.get(), validated_.get()})
+    if (descriptor != nullptr && descriptor->is_open()) (void)descriptor->release();
 }
 
 json::object Daemon::describe() {

@@ -241,7 +241,7 @@ class Shortage(SystemTest):
 
     def test_too_few_descriptors_are_told_or_waited_for(self):
         def limit():
-            resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
         lines = "".join(json.dumps({"command": ["sleep", "0.5"]}) + "\n" for _ in range(60))
         answer = self.reeve.ok("submit", "--batch", "-", data=lines.encode(), before=limit)
         ids = [int(line) for line in answer.out.split()]
