@@ -105,8 +105,7 @@ int measure(const std::string& kind, std::size_t bytes) {
   const double seconds = cpu_seconds() - begin;
   std::printf("{\"mb_per_second\": %.1f, \"told\": %zu, \"counted\": %lld, \"grown_kib\": %ld}\n",
               static_cast<double>(done) / 1e6 / seconds, found.size(),
-              static_cast<long long>(scanner.errors() + scanner.warnings()),
-              peak_kib() - half_kib);
+              static_cast<long long>(scanner.errors() + scanner.warnings()), peak_kib() - half_kib);
   return 0;
 }
 
@@ -124,14 +123,13 @@ int scan(const char* path) {
   scanner.finish(found);
   for (const reeve::Finding& finding : found) {
     const bool is_error = finding.severity == reeve::Severity::error;
-    const boost::json::object line{
-        {"file", path},
-        {"rule", finding.rule},
-        {"severity", is_error ? "error" : "warning"},
-        {"line", finding.line},
-        {"offset", finding.offset},
-        {"message", finding.message},
-        {"place", finding.place}};
+    const boost::json::object line{{"file", path},
+                                   {"rule", finding.rule},
+                                   {"severity", is_error ? "error" : "warning"},
+                                   {"line", finding.line},
+                                   {"offset", finding.offset},
+                                   {"message", finding.message},
+                                   {"place", finding.place}};
     std::puts(boost::json::serialize(line).c_str());
   }
   return 0;

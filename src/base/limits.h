@@ -18,6 +18,8 @@ inline constexpr std::int64_t output_busy_ms = 2;
 inline constexpr long output_nap_ns = 200'000;
 // At most one index entry in this time: 16 bytes each, below 30 MB a day however much is written.
 inline constexpr std::int64_t index_interval_ms = 50;
+// Reads of a pipe that somebody goes on writing to, when what is in it now is wanted.
+inline constexpr int drain_rounds_max = 2 * pipe_bytes / static_cast<int>(output_buffer_bytes);
 // The daemon is woken for a start that lived this long; a shorter job wakes it once, with its end.
 inline constexpr int started_wake_ms = 5;
 // What a job leaves behind may end by itself for so long (a `tee` that drains its pipe) before it

@@ -168,6 +168,10 @@ struct Evidence {
   Declared declared = Declared::nothing;
   std::string declared_reason;
   std::map<std::string, std::string> metrics;  // that it told
+  bool has_results = false;  // it had written some when nothing of it lived any more
+  // What its log holds from this offset on was written by what it had left behind, after that was
+  // asked to end; -1: nothing was. No error there is its own.
+  std::int64_t disturbed_from = -1;
   ResultsVerdict verdict = ResultsVerdict::unchecked;
   std::string verdict_words;  // one line: what is wrong with the results, or could not be known
   bool operator==(const Evidence&) const = default;

@@ -6,20 +6,18 @@
 
 #include "base/check.h"
 #include "base/text.h"
-#include "core/retry.h"
 #include "core/run_directory.h"
+#include "core/step_builder.h"
 #include "core/verdict.h"
 
 namespace reeve {
 namespace {
 
-using Outcome = std::expected<Step, Error>;
-
 // Applies one fact to one job. Each `operator()` is a row of the state table: the states in which
 // the fact makes sense, and what follows.
-class Transition {
+class Transition : private StepBuilder {
  public:
-  Transition(Job job, const Now& now) : now_(now) { step_.job = std::move(job); }
+  using StepBuilder::StepBuilder;
 
   Outcome operator()(const fact::Hold& hold) {
     if (job().state != JobState::queued) return refuse("only a queued job can be held");
@@ -270,12 +268,14 @@ class Transition {
     attempt().log_summary = ended.log;
     attempt().leftovers = ended.leftovers;
     attempt().kill_stuck = false;
+    attempt().evidence.has_results = ended.has_results;
+    attempt().evidence.disturbed_from = ended.disturbed_from;
     if (ended.from_earlier_boot && ended.has_results && is_success()) {
       lose_results();
       return done();
     }
     if (ended.is_silent)
-      conclude(ended.has_results);
+      conclude();
     else
       go_on_with(EndStep::examine, effect::Examine{});
     return done();
@@ -307,20 +307,21 @@ class Transition {
     attempt().evidence.declared_reason = examined.reason;
     attempt().evidence.metrics = examined.metrics;
     if (!examined.trouble.empty()) note("not_understood", "watch", examined.trouble);
-    conclude(examined.has_results);
+    conclude();
     return done();
   }
 
   Outcome operator()(const fact::Validated& validated) {
     if (attempt().end_step != EndStep::validate) return refuse("its results are not checked");
     attempt().evidence.verdict = validated.verdict;
+    attempt().evidence.has_results = validated.has_results;
     attempt().evidence.verdict_words = validated.words;
     note(std::string(to_word(validated.verdict)), "validator", validated.words);
     if (validated.verdict == ResultsVerdict::invalid &&
         job().spec.validation.on_invalid == OnInvalid::fail)
       close(JobState::failed, Reason::invalid_results, "validator", validated.words);
     else
-      keep_results(validated.has_results);
+      keep_results();
     return done();
   }
 
@@ -392,7 +393,9 @@ class Transition {
     if (attempt().exit && (gone.finding == Finding::swept || !is_success())) {
       // The exit was recorded before the keeper vanished, so the result is known.
       if (job().state != JobState::finishing) move_to(JobState::finishing, "recovery");
-      if (attempt().end_step == EndStep::none) go_on_with(EndStep::examine, effect::Examine{});
+      if (attempt().end_step != EndStep::none) return done();
+      attempt().evidence.has_results = gone.has_results;
+      go_on_with(EndStep::examine, effect::Examine{});
       return done();
     }
     if (is_known) {
@@ -408,177 +411,6 @@ class Transition {
                      "how it would have ended");
     return done();
   }
-
- private:
-  Job& job() { return step_.job; }
-  Attempt& attempt() { return step_.job.attempt; }
-  Outcome done() { return std::move(step_); }
-  Outcome refuse(std::string why) const {
-    return failed(ErrorCode::conflict, fmt::format("job {}: {}", step_.job.id.value, why));
-  }
-  bool is_success() {
-    const auto& exit = attempt().exit;
-    return exit && exit->kind == ExitKind::exited && exit->code == 0 && !exit->stopped;
-  }
-  bool is_publishing() { return attempt().end_step == EndStep::publish; }
-
-  void go_on_with(EndStep step, Effect effect) {
-    attempt().end_step = step;
-    step_.effects.push_back(effect);
-  }
-
-  void note(std::string kind, std::string actor, std::string detail) {
-    step_.events.push_back({job().id, attempt().number, std::move(kind), std::nullopt, std::nullopt,
-                            Reason::none, std::move(actor), std::move(detail)});
-  }
-
-  void move_to(JobState to, std::string actor, std::string detail = "",
-               Reason reason = Reason::none) {
-    check(!is_terminal(job().state) || to == JobState::queued || to == JobState::held,
-          "a terminal state is left only by a retry");
-    step_.events.push_back({job().id, attempt().number, std::string(to_word(to)), job().state, to,
-                            reason, std::move(actor), std::move(detail)});
-    job().state = to;
-  }
-
-  void enqueue(std::string actor, std::string detail) {
-    job().release_at.reset();
-    job().queued_at = now_.time;
-    if (attempt().open) attempt().state = JobState::queued;
-    move_to(JobState::queued, std::move(actor), std::move(detail));
-  }
-
-  void let_go_on(std::string actor, std::string detail) {
-    attempt().paused_by = PausedBy::nobody;
-    attempt().went_on = now_.time;
-    note("resuming", std::move(actor), std::move(detail));
-    step_.effects.emplace_back(effect::Freeze{false});
-  }
-
-  void count_preemption() {
-    ++job().preemptions;
-    job().preempted_at = now_.time;
-  }
-
-  std::string goes_on_words() {
-    return fmt::format(
-        "it was paused for job {}, and goes on by itself when {} CPUs are free and its turn has "
-        "come (see `reeve why {}`); a higher priority brings that nearer (`reeve edit --priority`)",
-        attempt().preempted_for.value, job().spec.demand.cpus, job().id.value);
-  }
-
-  // Nothing of it lives any more, and its log was read.
-  void conclude(bool has_results) {
-    if (attempt().exit->stopped && attempt().stop == StopCause::preempt)
-      return close_and_queue("keeper");
-    const Verdict verdict = judge(job());
-    if (verdict.reason == Reason::out_of_memory && attempt().placement.memory_limit > 0)
-      job().grown_memory = attempt().placement.memory_limit / 2 * 3;
-    if (verdict.state != JobState::completed)
-      close(verdict.state, verdict.reason, std::string(verdict.by), verdict.words);
-    else if (!job().spec.validation.checks.empty())
-      go_on_with(EndStep::validate, effect::Validate{});
-    else
-      keep_results(has_results);
-  }
-
-  void keep_results(bool has_results) {
-    if (has_results)
-      choose_publish_target();
-    else
-      close(JobState::completed, Reason::none, "keeper", "");
-  }
-
-  // They may be torn: files that were written last may be empty.
-  void lose_results() {
-    close(JobState::lost, Reason::reboot, "recovery",
-          "it ended with exit code 0, but the machine went down before its results were safe; "
-          "what there is of them is in " +
-              attempt().staging);
-  }
-
-  // Keeps in mind that nobody wants it any more.
-  void ask_to_cancel(const std::string& actor) {
-    attempt().unwanted = true;
-    if (attempt().stop == StopCause::preempt) {
-      attempt().stop = StopCause::cancel;
-      note("cancel_asked", actor, "it was being stopped to be queued again");
-      return;
-    }
-    if (attempt().stop != StopCause::none) {
-      note("cancel_again", actor, "");
-      return;
-    }
-    attempt().stop = StopCause::cancel;
-    if (job().state == JobState::finishing) note("cancel_too_late", actor, "");
-  }
-
-  void choose_publish_target() {
-    ++attempt().publish_tries;
-    attempt().publish_target = run_directory(job().spec.results_root, job().spec.name,
-                                             attempt().started_at, attempt().publish_tries);
-    go_on_with(EndStep::publish, effect::Publish{});
-  }
-
-  void close_stopped_before_start() {
-    if (attempt().stop == StopCause::cancel)
-      close(JobState::cancelled, Reason::cancelled_by_user, "scheduler", "");
-    else if (attempt().stop == StopCause::preempt)
-      close_and_queue("scheduler");
-    else
-      close(JobState::timeout, Reason::wall_limit, "scheduler", "");
-  }
-
-  // Back to its old place in the queue. The retry policy takes no notice of this attempt.
-  void close_and_queue(std::string actor) {
-    close(JobState::cancelled, Reason::preempted, std::move(actor),
-          fmt::format("stopped for job {}", attempt().preempted_for.value));
-    count_preemption();
-    ++job().retries_from;
-    job().reason = Reason::none;
-    job().error.clear();
-    job().ended_at = {};
-    move_to(JobState::queued, "scheduler", fmt::format("attempt {}", attempt().number + 1));
-  }
-
-  // A waiting job that was cancelled. Its start may be committed, but no keeper of it exists: the
-  // launch stands in memory only, and does not happen any more.
-  void close_before_start(std::string actor) {
-    const std::int32_t ended_attempt = attempt().open ? attempt().number : 0;
-    if (attempt().open) {
-      attempt().state = JobState::cancelled;
-      attempt().reason = Reason::cancelled_by_user;
-      attempt().open = attempt().intent = false;
-    }
-    job().release_at.reset();
-    job().ended_at = now_.utc;
-    job().reason = Reason::cancelled_by_user;
-    job().error.clear();
-    move_to(JobState::cancelled, std::move(actor), "before it started", Reason::cancelled_by_user);
-    step_.events.back().attempt = ended_attempt;  // 0: the job ended between two attempts
-  }
-
-  void close(JobState state, Reason reason, std::string actor, std::string error) {
-    check(attempt().open, "an attempt gets one terminal state");
-    attempt().state = state;
-    attempt().reason = reason;
-    attempt().error = error;
-    attempt().open = attempt().intent = false;
-    attempt().end_step = EndStep::none;
-    if (state != JobState::completed) step_.effects.emplace_back(effect::SetAside{});
-    job().reason = reason;
-    job().error = error;
-    job().ended_at = attempt().ended_at.ms != 0 ? attempt().ended_at : now_.utc;
-    move_to(state, std::move(actor), std::move(error), reason);
-    if (const auto wait = next_attempt_in(job())) {
-      job().release_at = now_.time + *wait;
-      move_to(JobState::held, "retry",
-              fmt::format("attempt {} in {}", attempt().number + 1, to_text(*wait)));
-    }
-  }
-
-  Now now_;
-  Step step_;
 };
 
 }  // namespace

@@ -100,10 +100,11 @@ struct Ended {
   Usage usage;
   LogSummary log;
   std::int32_t leftovers = 0;
-  bool has_results = false;  // the staging directory is not empty
+  bool has_results = false;  // the staging directory was not empty
   // The machine went down after this was recorded: what was staged may not have reached the disk.
   bool from_earlier_boot = false;
-  bool is_silent = false;  // no log and no status file: there is nothing to examine
+  bool is_silent = false;            // no log and no status file: there is nothing to examine
+  std::int64_t disturbed_from = -1;  // see Evidence
 };
 // Some process can't be killed (a hung disk, a broken driver); the keeper goes on trying.
 struct KillStuck {
@@ -127,7 +128,6 @@ struct Noted {
 struct Examined {
   Declared declared = Declared::nothing;
   std::string reason;
-  bool has_results = false;
   std::map<std::string, std::string> metrics;
   std::string trouble;  // why something of what it said was not understood
 };
@@ -160,6 +160,7 @@ struct KeeperGone {
     rebooted,       // another boot: everything of it is gone
   };
   Finding finding = Finding::swept;
+  bool has_results = false;  // as for Ended; of what was swept
 };
 
 }  // namespace fact

@@ -40,7 +40,10 @@ Verdict judge_success(const Job& job) {
   if (evidence.declared == Declared::failure)
     return {JobState::failed, Reason::declared, "job",
             evidence.declared_reason.empty() ? "it said so itself" : evidence.declared_reason};
-  if (evidence.declared == Declared::nothing && evidence.first_error &&
+  const bool is_its_own =
+      evidence.first_error &&
+      (evidence.disturbed_from < 0 || evidence.first_error->offset < evidence.disturbed_from);
+  if (evidence.declared == Declared::nothing && is_its_own &&
       job.spec.log.on_error == OnLogError::fail)
     return {JobState::failed, Reason::log_error, "watch",
             with_first_error(evidence, "exit code 0")};

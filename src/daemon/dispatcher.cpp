@@ -303,9 +303,10 @@ void Dispatcher::observe(const Observed& observed, const Now& now) {
   Fact fact = observed.fact;
   if (auto* ended = std::get_if<fact::Ended>(&fact)) {
     ended->is_silent = ended->log.bytes == 0 && watch_.is_silent(entry.job);
-    ended->has_results = output_.has_results(entry.job);
-  } else if (auto* examined = std::get_if<fact::Examined>(&fact)) {
-    examined->has_results = output_.has_results(entry.job);
+    // What the keeper saw may not have outlived the machine.
+    ended->has_results |= output_.has_results(entry.job);
+  } else if (auto* gone = std::get_if<fact::KeeperGone>(&fact)) {
+    gone->has_results = output_.has_results(entry.job);
   } else if (auto* validated = std::get_if<fact::Validated>(&fact)) {
     validated->has_results = output_.has_results(entry.job);
   }

@@ -243,7 +243,7 @@ void Dispatcher::recover_end(Entry& entry, const Now& now) {
   // its place had.
   const bool may_be_torn = entry.job.attempt.ended <= engine_.boot_time() &&
                            (step_left == EndStep::publish ? !output_.is_in_place(entry.job)
-                                                          : output_.has_results(entry.job));
+                                                          : entry.job.attempt.evidence.has_results);
   if (may_be_torn && step(entry, fact::KeeperGone{fact::KeeperGone::Finding::rebooted}, now) &&
       !entry.job.attempt.open)
     return;

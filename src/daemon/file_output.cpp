@@ -4,17 +4,14 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "base/directory.h"
 #include "base/text.h"
 #include "core/launch_context.h"
 #include "core/run_directory.h"
@@ -34,21 +31,7 @@ bool is_untouched(const std::string& path) {
   if (!directory || ::fstat(directory.get(), &info) != 0 || info.st_uid != ::geteuid() ||
       (info.st_mode & 07777) != directory_mode)
     return false;
-  alignas(std::int64_t) std::array<char, 512> entries{};
-  bool is_empty = true;
-  while (is_empty) {
-    const long got = ::syscall(SYS_getdents64, directory.get(), entries.data(), entries.size());
-    if (got <= 0) break;
-    for (long at = 0; at < got;) {
-      // struct linux_dirent64: inode, offset, record length, type, name.
-      std::uint16_t length = 0;
-      std::memcpy(&length, entries.data() + at + 16, sizeof length);
-      const std::string_view name(entries.data() + at + 19);
-      is_empty = is_empty && (name == "." || name == "..");
-      at += length;
-    }
-  }
-  return is_empty;
+  return look_into(directory.get()) == Holding::nothing;
 }
 
 Observed fact_of(PublishOutcome outcome) {

@@ -35,13 +35,14 @@ inline constexpr std::size_t leftovers = 0, cgroup_spent = 1, log_bytes = 2, log
                              gap_begin = 4, gap_end = 5, user_us = 6, system_us = 7,
                              max_rss_bytes = 8, max_rss_sampled = 9, read_bytes = 10,
                              write_bytes = 11, is_idle = 12, oom_kills = 13, memory_hit = 14,
-                             memory_peak = 15, machine_oom_kills = 16, count = 17;
+                             memory_peak = 15, machine_oom_kills = 16, disturbed_from = 17,
+                             has_results = 18, count = 19;
 }
 
 struct Record {
   RecordKind kind = RecordKind::started;
   AttemptKey key;
-  std::array<std::int64_t, 17> numbers{};
+  std::array<std::int64_t, 19> numbers{};
 };
 
 // How many of the numbers a record of this kind has; 0 for what is no kind.

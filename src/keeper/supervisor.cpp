@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/directory.h"
 #include "base/limits.h"
 #include "contain/memory.h"
 #include "contain/process.h"
@@ -101,6 +102,7 @@ bool Supervisor::begin(OrderView order) {
   fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
   if (memory_ >= 0)
     if (const auto account = read_memory_account(memory_)) oom_kills_before_ = account->oom_kills;
+  remember_results(order);
   Launch launch;
   if (is_isolated_) {
     IsolatedJob job = launch_isolated(order, cgroup_, memory_, output.get());
@@ -119,6 +121,21 @@ bool Supervisor::begin(OrderView order) {
   main_started_ms_ = now_ms();
   write_started();
   return true;
+}
+
+// The order is gone when the job has ended.
+void Supervisor::remember_results(const OrderView& order) {
+  constexpr char key[] = "REEVE_RESULTS_DIR=";
+  for (char** entry = order.environment; *entry != nullptr; ++entry)
+    if (strncmp(*entry, key, sizeof key - 1) == 0)
+      snprintf(results_, sizeof results_, "%s", *entry + sizeof key - 1);
+}
+
+// Whatever keeps us from looking was put there by the job.
+bool Supervisor::has_results() const {
+  const Fd directory(open(results_, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory) return results_[0] != '\0' && errno != ENOENT;
+  return look_into(directory.get()) != Holding::nothing;
 }
 
 // The cgroup counts what lived in it before, too. Looked at only for jobs that live long enough to
@@ -258,8 +275,17 @@ void Supervisor::stop(std::int64_t grace_ms) {
   end_with(std::max<std::int64_t>(grace_ms, 0));
 }
 
+// Once the main process has ended by itself: what the others write on our request is not its own.
+void Supervisor::mark_disturbed() {
+  if (main_alive_ || disturbed_from_ >= 0) return;
+  for (int rounds = 0; pipe_ && rounds < limits::drain_rounds_max; ++rounds)
+    if (writer_->drain(pipe_.get()) != LogWriter::Drained::some) break;
+  disturbed_from_ = writer_->bytes();
+}
+
 // SIGTERM now, unless it was sent or there is no grace, and SIGKILL after it.
 void Supervisor::end_with(std::int64_t grace_ms) {
+  mark_disturbed();
   if (phase_ != Phase::ending && grace_ms > 0) {
     containment_.signal_all(SIGTERM);
     is_pausing_ = is_paused_ = false;
@@ -406,6 +432,8 @@ void Supervisor::write_ended() {
   n[ended_field::log_lost] = writer_->lost();
   n[ended_field::gap_begin] = writer_->gap_begin();
   n[ended_field::gap_end] = writer_->gap_end();
+  n[ended_field::disturbed_from] = disturbed_from_;
+  n[ended_field::has_results] = has_results() ? 1 : 0;
   // The kernel leaves children that were never waited for out of the first count, and the cgroup
   // those that had left it: the larger one is nearer to the truth.
   n[ended_field::user_us] = std::max(user_us_, cgroup.user_us - cgroup_user_us_);

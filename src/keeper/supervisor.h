@@ -36,6 +36,9 @@ class Supervisor {
 
   bool begin(OrderView order);
   void note_cgroup_cpu();
+  void mark_disturbed();
+  void remember_results(const OrderView& order);
+  [[nodiscard]] bool has_results() const;
   void look_at_memory();
   void write_processes(const char* occasion);
   void take_report();
@@ -90,7 +93,9 @@ class Supervisor {
   std::int64_t kill_at_ = -1;  // no SIGKILL planned
   std::int64_t killing_since_ = 0;
   std::int64_t last_read_ms_ = 0;
+  char results_[4096] = "";  // the directory that the job writes into
   int leftovers_ = 0;
+  std::int64_t disturbed_from_ = -1;  // length of the log when leftovers were asked to end
   std::int64_t user_us_ = 0;
   std::int64_t system_us_ = 0;
   std::int64_t max_rss_kib_ = 0;

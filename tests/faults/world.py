@@ -159,7 +159,9 @@ class World:
             pids = processes.marked(self.reeve.base)
         else:
             pids = self.reeve.oracle.pids()
-        return [pid for pid in pids if "/reeve-keeper" in processes.program_of(pid)]
+        pids = {pid for pid in pids if "/reeve-keeper" in processes.program_of(pid)}
+        # A job that does not run its own program yet looks like one, and its death is its own.
+        return sorted(pid for pid in pids if processes.parent_of(pid) not in pids)
 
     def client(self, timeout=20):
         """A new connection."""

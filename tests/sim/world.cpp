@@ -17,11 +17,12 @@ bool has_word(const Job& job, std::string_view word) {
 }  // namespace
 
 std::expected<std::string, OsError> FakeOutput::prepare(const Job& job) {
+  staged_.insert(job.key());
   return fmt::format("/staging/{}.{}", job.id.value, job.attempt.number);
 }
 
 bool FakeOutput::has_results(const Job& job) {
-  return has_word(job, "results");
+  return has_word(job, "results") && !gone_.contains(job.key());
 }
 
 void FakeOutput::publish(const Job& job) {
@@ -42,6 +43,11 @@ bool FakeOutput::is_in_place(const Job& job) {
   return there != published.end() && there->second == job.key();
 }
 
+void FakeOutput::lose_unsynced(const std::function<bool()>& is_lost) {
+  for (const AttemptKey& key : std::exchange(staged_, {}))
+    if (is_lost()) gone_.insert(key);
+}
+
 void FakeOutput::set_aside(const Job& job) {
   aside.insert(job.key());
 }
@@ -50,7 +56,7 @@ void FakeOutput::validate(const Job& job, const std::string&) {
   const auto verdict = has_word(job, "invalid")   ? ResultsVerdict::invalid
                        : has_word(job, "unclear") ? ResultsVerdict::inconclusive
                                                   : ResultsVerdict::valid;
-  outcomes_.push_back({job.key(), fact::Validated{verdict, "checked", false}});
+  outcomes_.push_back({job.key(), fact::Validated{verdict, "checked", has_results(job)}});
 }
 
 std::vector<Observed> FakeOutput::collect() {
@@ -312,6 +318,7 @@ void World::crash(bool power_cut) {
   if (power_cut) {
     ++power_cuts_;
     engine_.reboot();
+    output_.lose_unsynced([this] { return between(0, 1) == 0; });
   }
   // Keepers go on while nobody listens.
   pass_time(between(0, 100));
@@ -526,7 +533,7 @@ void World::check_rows_against_events() {
     if ((*job)->state != folded)
       fail(fmt::format("job {} is {} but its history ends with {}", id.value,
                        to_word((*job)->state), to_word(folded)));
-    const bool has_results = output_.has_results(**job);
+    const bool has_results = has_word(**job, "results");
     const int published = directories[(*job)->key()];
     if (published != ((*job)->state == JobState::completed && has_results ? 1 : 0))
       fail(fmt::format("job {} is {} and published {} directories", id.value, to_word(folded),

@@ -3,6 +3,7 @@
 // memory database, a fake engine, and crashes wherever the seed wants them.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -28,6 +29,8 @@ class FakeOutput : public Output {
   void validate(const Job& job, const std::string& context) override;
   std::vector<Observed> collect() override;
   void crash() { outcomes_.clear(); }
+  // The power went: of what was staged and not published, some is not there any more.
+  void lose_unsynced(const std::function<bool()>& is_lost);
   [[nodiscard]] bool has_outcomes() const { return !outcomes_.empty(); }
 
   std::map<std::string, AttemptKey> published;  // by directory
@@ -36,6 +39,8 @@ class FakeOutput : public Output {
 
  private:
   std::vector<Observed> outcomes_;
+  std::set<AttemptKey> staged_;
+  std::set<AttemptKey> gone_;
 };
 
 // Finds what the job's command says is there: "log", "error" at once or "late_error" at the end,

@@ -341,19 +341,16 @@ TEST(Lifecycle, PolicyDecidesWhatAnErrorInTheLogMeans) {
   for (const OnLogError policy : {OnLogError::warn, OnLogError::ignore}) {
     Job job = examining_job(0);
     job.spec.log.on_error = policy;
-    job =
-        after(job, {found(Severity::error), fact::Examined{Declared::nothing, "", false, {}, ""}});
+    job = after(job, {found(Severity::error), fact::Examined{}});
     EXPECT_EQ(job.state, JobState::completed);
   }
-  const Job warned =
-      after(examining_job(0),
-            {found(Severity::warning), fact::Examined{Declared::nothing, "", false, {}, ""}});
+  const Job warned = after(examining_job(0), {found(Severity::warning), fact::Examined{}});
   EXPECT_EQ(warned.state, JobState::completed) << "a warning is no error";
 }
 
 TEST(Lifecycle, WhatAJobSaysOfItselfWinsButMakesNoFailureASuccess) {
-  const fact::Examined says_success{Declared::success, "", false, {}, ""};
-  const fact::Examined says_failure{Declared::failure, "no data for June", false, {}, ""};
+  const fact::Examined says_success{Declared::success, "", {}, ""};
+  const fact::Examined says_failure{Declared::failure, "no data for June", {}, ""};
   EXPECT_EQ(after(examining_job(0), {found(Severity::error), says_success}).state,
             JobState::completed);
   const Job said = after(examining_job(0), {says_failure});
@@ -481,10 +478,9 @@ TEST(Lifecycle, RebootLosesTheRunningJob) {
 }
 
 TEST(Lifecycle, DeathOfTheKeeperAfterTheExitWasRecordedLosesNothing) {
-  const fact::KeeperGone gone{Finding::swept};
+  const fact::KeeperGone gone{Finding::swept, true};
   EXPECT_EQ(after(finishing_job(3), {gone, fact::Examined{}}).state, JobState::failed);
-  const Step step =
-      must(after(finishing_job(0), {gone}), fact::Examined{Declared::nothing, "", true, {}, ""});
+  const Step step = must(after(finishing_job(0), {gone}), fact::Examined{});
   EXPECT_EQ(step.job.state, JobState::finishing);
   EXPECT_TRUE(has_effect<effect::Publish>(step));
 }
@@ -513,6 +509,17 @@ TEST(Lifecycle, EndFromAnEarlierBootLosesASuccessWithResults) {
   EXPECT_EQ(step.job.state, JobState::lost);
   EXPECT_EQ(step.job.reason, Reason::reboot);
   EXPECT_NE(step.job.error.find("/stage"), std::string::npos);
+}
+
+TEST(Lifecycle, ErrorsOfWhatWasLeftBehindAndAskedToEndAreNotTheJobsOwn) {
+  fact::Ended end = std::get<fact::Ended>(ended(false));
+  end.is_silent = false;
+  end.disturbed_from = 40;  // where the error stands
+  const Job job = after(finishing_job(0), {end, found(Severity::error)});
+  EXPECT_EQ(must(job, fact::Examined{}).job.state, JobState::completed);
+  end.disturbed_from = 41;
+  const Job own = after(finishing_job(0), {end, found(Severity::error)});
+  EXPECT_EQ(must(own, fact::Examined{}).job.reason, Reason::log_error);
 }
 
 TEST(Lifecycle, EndFromAnEarlierBootKeepsWhatNeedsNoResults) {

@@ -80,7 +80,7 @@ Job publishing_job() {
 }
 
 Job examining_job(int code) {
-  fact::Ended loud = std::get<fact::Ended>(ended(true));
+  fact::Ended loud = std::get<fact::Ended>(ended(false));
   loud.is_silent = false;
   return after(finishing_job(code), {loud});
 }
@@ -88,7 +88,7 @@ Job examining_job(int code) {
 Job validating_job() {
   Job job = examining_job(0);
   job.spec.validation.checks.emplace_back();
-  job = after(job, {fact::Examined{Declared::nothing, "", true, {}, ""}});
+  job = after(job, {fact::Examined{}});
   job.spec.validation = {};  // as all situations have it
   return job;
 }
@@ -178,8 +178,8 @@ std::vector<NamedFact> all_facts() {
       {"FoundError", found(Severity::error)},
       {"FoundWarning", found(Severity::warning)},
       {"Noted", fact::Noted{"progress", "half"}},
-      {"Examined", fact::Examined{Declared::nothing, "", true, {}, ""}},
-      {"ExaminedFailure", fact::Examined{Declared::failure, "no data", true, {}, ""}},
+      {"Examined", fact::Examined{}},
+      {"ExaminedFailure", fact::Examined{Declared::failure, "no data", {}, ""}},
       {"ValidatedWell", fact::Validated{ResultsVerdict::valid, "", true}},
       {"ValidatedBadly", fact::Validated{ResultsVerdict::invalid, "too few rows", true}},
       {"Started", started()},

@@ -76,7 +76,9 @@ void FakeEngine::end(const AttemptKey& key, Run& run, ExitStatus exit) {
   run.keeper_alive = false;
   run.exited = true;
   record(key, fact::Exited{exit, now_, UtcTime{now_.ms}});
-  record(key, fact::Ended{{}, {}, static_cast<std::int32_t>(run.script.leftovers), false, false});
+  record(key,
+         fact::Ended{
+             {}, {}, static_cast<std::int32_t>(run.script.leftovers), run.script.results, false});
 }
 
 std::optional<Time> FakeEngine::next_of(const Run& run) const {

@@ -38,6 +38,8 @@ fact::Ended ended_of(const Record& record, bool rebooted) {
   ended.log = {n[ended_field::log_bytes], n[ended_field::log_lost], n[ended_field::gap_begin],
                n[ended_field::gap_end]};
   ended.from_earlier_boot = rebooted;
+  ended.has_results = n[ended_field::has_results] != 0;
+  ended.disturbed_from = n[ended_field::disturbed_from];
   ended.leftovers = static_cast<std::int32_t>(n[ended_field::leftovers]);
   return ended;
 }
