@@ -69,6 +69,9 @@ int run_command_line(int argc, char** argv) {
   add_grep_command(app);
   add_stats_command(app);
   add_control_commands(app);
+  add_remark_commands(app);
+  add_clean_command(app);
+  add_notify_commands(app);
   add_daemon_commands(app);
   const ContainInput contain_input{command_words, ignored_pipe};
   add_contain_command(app, contain_input);

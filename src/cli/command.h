@@ -83,6 +83,9 @@ void add_daemon_commands(CLI::App& app);
 void add_install_commands(CLI::App& daemon);
 void add_contain_command(CLI::App& app, const ContainInput& input);
 void add_completion_command(CLI::App& app);
+void add_notify_commands(CLI::App& app);
+void add_clean_command(CLI::App& app);
+void add_remark_commands(CLI::App& app);
 
 // Ends the command with this exit code.
 void finish(int code);

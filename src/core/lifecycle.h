@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "core/job.h"
+#include "core/remark.h"
 
 namespace reeve {
 
@@ -46,6 +47,11 @@ struct Retry {
 struct Edit {
   std::string actor;
   JobSpec spec;
+};
+// What is said of it beside its life.
+struct Remarked {
+  std::string actor;
+  Remark remark;
 };
 // The time of a held job has come.
 struct Due {};
@@ -127,9 +133,9 @@ struct KeeperGone {
 
 using Fact =
     std::variant<fact::Hold, fact::Release, fact::Cancel, fact::Pause, fact::Resume, fact::Retry,
-                 fact::Edit, fact::Paused, fact::Due, fact::Intend, fact::Launch, fact::Launched,
-                 fact::LaunchFailed, fact::Withdraw, fact::Started, fact::Exited, fact::Ended,
-                 fact::KillStuck, fact::TimeLimit, fact::Published, fact::PublishClash,
+                 fact::Edit, fact::Remarked, fact::Paused, fact::Due, fact::Intend, fact::Launch,
+                 fact::Launched, fact::LaunchFailed, fact::Withdraw, fact::Started, fact::Exited,
+                 fact::Ended, fact::KillStuck, fact::TimeLimit, fact::Published, fact::PublishClash,
                  fact::PublishFailed, fact::KeeperGone>;
 
 // --- Effects: what must be done after the commit ------------------------------------------------
@@ -185,5 +191,8 @@ struct Now {
 // The outcome of `fact`, or why it is refused (code `conflict`, with a sentence for the user).
 // Facts of the keeper that come late, for an attempt that has ended, are refused, too.
 [[nodiscard]] std::expected<Step, Error> apply(Job job, const Fact& fact, const Now& now);
+// Its part for remarks.
+[[nodiscard]] std::expected<Step, Error> apply_remark(Job job, const std::string& actor,
+                                                      const Remark& remark, const Now& now);
 
 }  // namespace reeve

@@ -4,64 +4,14 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <toml++/toml.h>
 #include <filesystem>
-#include <functional>
-#include <map>
 
 #include "base/text.h"
+#include "daemon/notice_config.h"
+#include "daemon/toml_reader.h"
 
 namespace reeve {
 namespace {
-
-// A reader of one table: known keys with what to do with their value, which says what it expected
-// when it can't take it.
-using Take = std::function<const char*(const toml::node&)>;
-
-std::unexpected<Error> fault(const std::string& path, const toml::source_region& where,
-                             const std::string& what) {
-  return failed(ErrorCode::invalid,
-                fmt::format("{}:{}:{}: {}", path, where.begin.line, where.begin.column, what));
-}
-
-Result<void> read_table(const toml::table& table, const std::string& path,
-                        const std::map<std::string, Take>& keys) {
-  for (const auto& [key, node] : table) {
-    const std::string name(key.str());
-    const auto known = keys.find(name);
-    if (known == keys.end()) {
-      std::vector<std::string_view> names;
-      for (const auto& [candidate, take] : keys) names.push_back(candidate);
-      const auto near = nearest(name, names);
-      return fault(path, key.source(),
-                   fmt::format("unknown key `{}`{}", name,
-                               near ? fmt::format("; did you mean `{}`?", *near) : ""));
-    }
-    if (const char* expected = known->second(node))
-      return fault(path, node.source(), fmt::format("`{}`: expected {}", name, expected));
-  }
-  return {};
-}
-
-template <typename T>
-Take count_into(T& out, std::int64_t least) {
-  return [&out, least](const toml::node& node) -> const char* {
-    const auto value = node.value_exact<std::int64_t>();
-    if (!value || *value < least || *value > 1'000'000) return "a whole number";
-    out = static_cast<T>(*value);
-    return nullptr;
-  };
-}
-
-Take size_into(std::int64_t& out) {
-  return [&out](const toml::node& node) -> const char* {
-    const auto text = node.value_exact<std::string>();
-    const auto size = text ? parse_size(*text) : node.value_exact<std::int64_t>();
-    if (!size || *size < 0) return "a size such as \"4GB\"";
-    out = *size;
-    return nullptr;
-  };
-}
 
 Take percent_into(int& out) {
   return [&out](const toml::node& node) -> const char* {
@@ -96,35 +46,6 @@ Take counters_into(std::map<std::string, std::int64_t>& out) {
       if (!value || *value < 0) return "a table of names and amounts";
       out[std::string(key.str())] = *value;
     }
-    return nullptr;
-  };
-}
-
-Take path_into(std::string& out) {
-  return [&out](const toml::node& node) -> const char* {
-    const auto text = node.value_exact<std::string>();
-    if (!text || !text->starts_with('/')) return "an absolute path";
-    out = *text;
-    while (out.size() > 1 && out.ends_with('/')) out.pop_back();
-    return nullptr;
-  };
-}
-
-Take flag_into(bool& out) {
-  return [&out](const toml::node& node) -> const char* {
-    const auto value = node.value_exact<bool>();
-    if (!value) return "true or false";
-    out = *value;
-    return nullptr;
-  };
-}
-
-// A nested table with its own keys; its own error carries the place.
-Take table_into(const std::string& path, std::map<std::string, Take> keys, Result<void>& result) {
-  return [&path, keys = std::move(keys), &result](const toml::node& node) -> const char* {
-    const toml::table* table = node.as_table();
-    if (table == nullptr) return "a table";
-    if (auto read = read_table(*table, path, keys); !read && result) result = read;
     return nullptr;
   };
 }
@@ -171,7 +92,7 @@ Result<Config> load_config(const std::string& path) {
   try {
     table = toml::parse_file(path);
   } catch (const toml::parse_error& parse_error) {
-    return fault(path, parse_error.source(), std::string(parse_error.description()));
+    return toml_fault(path, parse_error.source(), std::string(parse_error.description()));
   }
   Result<void> nested;
   Capacity& capacity = config.capacity;
@@ -192,8 +113,9 @@ Result<Config> load_config(const std::string& path) {
                                 {"min_memory", min_memory_into(config.pressure)}},
                                nested)},
        {"results", table_into(path, {{"root", path_into(config.results_root)}}, nested)},
-       {"provenance",
-        table_into(path, {{"record", flag_into(config.records_provenance)}}, nested)}});
+       {"provenance", table_into(path, {{"record", flag_into(config.records_provenance)}}, nested)},
+       {"notify", notice_targets_into(config.notice_targets, path, nested)},
+       {"retention", retention_into(config.retention, path, nested)}});
   if (!read) return std::unexpected(read.error());
   if (!nested) return std::unexpected(nested.error());
   return config;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <pwd.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -11,6 +12,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
@@ -21,14 +23,18 @@
 #include <utility>
 
 #include "base/fd.h"
+#include "daemon/cleaner.h"
+#include "daemon/cleaning.h"
 #include "daemon/clock.h"
 #include "daemon/config.h"
 #include "daemon/dispatcher.h"
 #include "daemon/file_output.h"
+#include "daemon/postman.h"
 #include "daemon/pressure_reader.h"
 #include "daemon/service.h"
 #include "daemon/session.h"
 #include "daemon/state_directory.h"
+#include "daemon/upkeep_service.h"
 #include "engine/local/local_engine.h"
 #include "systemd/notify.h"
 
@@ -59,6 +65,20 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::string own_host() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "this machine";
+}
+
+// Everybody who may talk to the daemon is this user.
+std::string own_user() {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
+  return found != nullptr ? found->pw_name : std::to_string(::geteuid());
+}
+
 class Daemon {
  public:
   explicit Daemon(DaemonOptions options) : options_(std::move(options)), signals_(context_) {}
@@ -67,9 +87,10 @@ class Daemon {
   void run();
 
  private:
+  Result<void> open_upkeep(const Config& config);
   void listen_for_signals();
   void watch(Descriptor& descriptor);
-  bool watch_keeper(int pidfd);
+  bool watch_once(int fd);
   void schedule_pump();
   void pump();
   void arm_timer(std::optional<Time> at, const Now& now);
@@ -86,12 +107,17 @@ class Daemon {
   std::unique_ptr<LocalEngine> engine_;
   std::unique_ptr<FileOutput> output_;
   std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<Postman> postman_;
+  std::unique_ptr<Cleaner> cleaner_;
+  std::unique_ptr<Cleaning> cleaning_;
   std::unique_ptr<Service> service_;
+  std::unique_ptr<UpkeepService> upkeep_service_;
   std::unique_ptr<SessionServer> server_;
   std::unique_ptr<Descriptor> timer_;
   std::unique_ptr<Descriptor> wake_;
   std::unique_ptr<Descriptor> published_;
-  std::list<Descriptor> adopted_;
+  std::unique_ptr<Descriptor> cleaned_;
+  std::list<Descriptor> watched_once_;
   UtcTime started_at_ = utc_now();
   std::optional<Time> timer_at_;
   bool pump_scheduled_ = false;
@@ -121,7 +147,7 @@ Result<void> Daemon::open() {
                          clock_->has_rebooted(), options_.use_cgroups, options_.is_delegated});
   if (!engine) return std::unexpected(engine.error());
   engine_ = std::move(*engine);
-  engine_->watch_exit = [this](int pidfd) { return watch_keeper(pidfd); };
+  engine_->watch_exit = [this](int pidfd) { return watch_once(pidfd); };
   config->capacity.has_strict_containment = engine_->containment() == "cgroup";
   config->capacity.has_isolation = engine_->isolation_note().empty();
   output_ = std::make_unique<FileOutput>(options_.paths.state + "/checkpoints");
@@ -138,6 +164,7 @@ Result<void> Daemon::open() {
   service_->describe_daemon = [this] { return describe(); };
   service_->records_provenance = config->records_provenance;
   service_->request_stop = [this](bool cancel_jobs) { request_stop(cancel_jobs); };
+  if (auto opened = open_upkeep(*config); !opened) return opened;
   if (auto recovered = dispatcher_->recover(clock_->now()); !recovered)
     return std::unexpected(recovered.error());
 
@@ -155,11 +182,42 @@ Result<void> Daemon::open() {
   return {};
 }
 
+// What stands beside the queue: telling, and removing what is old.
+Result<void> Daemon::open_upkeep(const Config& config) {
+  postman_ = std::make_unique<Postman>(
+      *store_, PostmanSettings{config.notice_targets, options_.notify_program, own_host()});
+  postman_->on_started = [this](pid_t pid) { engine_->spare_child(pid); };
+  postman_->watch = [this](int fd) { return watch_once(fd); };
+  dispatcher_->find_deliveries = [this](const Event& event, const Job& job, const Now& now) {
+    return postman_->find_deliveries(event, job, now);
+  };
+  dispatcher_->on_deliveries = [this](const std::vector<Delivery>& deliveries) {
+    postman_->take(deliveries);
+  };
+  cleaner_ = std::make_unique<Cleaner>(
+      JobPlaces{options_.paths.state + "/logs", options_.paths.state + "/checkpoints"});
+  cleaned_ = std::make_unique<Descriptor>(context_, ::dup(cleaner_->ready_descriptor()));
+  cleaning_ = std::make_unique<Cleaning>(
+      *store_, *dispatcher_, *cleaner_, config.retention,
+      config.results_root.empty() ? options_.paths.results() : config.results_root);
+  upkeep_service_ = std::make_unique<UpkeepService>(*store_, *dispatcher_, *clock_, *postman_,
+                                                    *cleaning_, own_user());
+  service_->handle_further = [this](const Request& request, Reply& reply) {
+    return upkeep_service_->handle(request, reply);
+  };
+  service_->find_further_fault = [this](const JobSpec& spec) {
+    return upkeep_service_->find_fault(spec);
+  };
+  if (auto loaded = postman_->load(clock_->now()); !loaded) return loaded;
+  return cleaning_->load(clock_->now());
+}
+
 void Daemon::run() {
   listen_for_signals();
   watch(*timer_);
   watch(*wake_);
   watch(*published_);
+  watch(*cleaned_);
   schedule_pump();
   context_.run();
   spdlog::info("daemon=stopped pid={} keepers={}", ::getpid(), engine_->keepers());
@@ -191,14 +249,14 @@ void Daemon::watch(Descriptor& descriptor) {
   });
 }
 
-bool Daemon::watch_keeper(int pidfd) {
-  const int own = ::fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
+bool Daemon::watch_once(int fd) {
+  const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (own < 0) return false;
-  adopted_.emplace_back(context_, own);
-  const auto item = std::prev(adopted_.end());
+  watched_once_.emplace_back(context_, own);
+  const auto item = std::prev(watched_once_.end());
   item->async_wait(Descriptor::wait_read, [this, item](const auto& error) {
     if (error) return;
-    adopted_.erase(item);
+    watched_once_.erase(item);
     schedule_pump();
   });
   return true;
@@ -224,11 +282,15 @@ void Daemon::pump() {
     now = clock_->now();
     dispatcher_->advance(now);
   }
+  postman_->advance(now);
+  cleaning_->advance(now);
   std::optional<Time> next = dispatcher_->next_wakeup();
   const auto consider = [&](std::optional<Time> at) {
     if (at && (!next || *at < *next)) next = at;
   };
   consider(dispatcher_->commit_due());
+  consider(postman_->next_wakeup());
+  consider(cleaning_->next_wakeup());
   if (const auto wait = engine_->poll_again_in()) consider(now.time + *wait);
   arm_timer(next, now);
   if (stopping_ && dispatcher_->active().empty()) finish_stop();
@@ -267,9 +329,9 @@ void Daemon::finish_stop() {
   ::unlink(options_.paths.socket().c_str());
   asio::post(context_, [this] {
     signals_.cancel();
-    for (Descriptor* descriptor : {timer_.get(), wake_.get(), published_.get()})
+    for (Descriptor* descriptor : {timer_.get(), wake_.get(), published_.get(), cleaned_.get()})
       descriptor->close();
-    adopted_.clear();
+    watched_once_.clear();
   });
 }
 

@@ -117,8 +117,9 @@ void Store::save_spec(const Job& job) {
 void Store::save(const Job& job) {
   auto statement = prepared(
       "UPDATE job SET state = ?2, queued_at = ?3, release_at = ?4, ended_utc = ?5, reason = ?6, "
-      "error = ?7, attempt = ?8, intent = ?9, retries_from = ?10, grown_memory = ?11 "
-      "WHERE id = ?1");
+      "error = ?7, attempt = ?8, intent = ?9, retries_from = ?10, grown_memory = ?11, kept = ?12, "
+      "removing = ?13, removed = ?14, judgement = ?15, judged_why = ?16, judged_by = ?17, "
+      "judged_utc = ?18 WHERE id = ?1");
   statement->bind(1, job.id.value);
   statement->bind(2, std::string(to_word(job.state)));
   statement->bind(3, job.queued_at.ms);
@@ -130,6 +131,7 @@ void Store::save(const Job& job) {
   statement->bind(9, job.attempt.intent ? 1 : 0);
   statement->bind(10, job.retries_from);
   statement->bind(11, job.grown_memory);
+  rows::bind_remarks(*statement, 12, job);
   check(statement->exec() == 1, "a job that is saved exists");
 }
 

@@ -91,6 +91,10 @@ Job full_job() {
   job.ended_at = {47};
   job.reason = Reason::keeper_died;
   job.error = "error of the job";
+  job.is_kept = true;
+  job.removing = {true, false, true};
+  job.removed = {false, true, false};
+  job.judgement = Judgement{true, "why", "ann", {56}};
   job.attempt = full_attempt();
   return job;
 }

@@ -47,13 +47,14 @@ const std::map<std::string, std::set<std::string>>& arrows() {
       {"keeper", {"base", "contain"}},
       {"api", {"base", "core", "store"}},
       {"systemd", {"base"}},
+      {"notify", {"base", "core", "contain"}},
       {"cli", {"base", "core", "contain", "api", "systemd"}},
       {"daemon",
        {"base", "core", "contain", "store", "output", "engine", "engine/fake", "engine/local",
         "keeper", "api", "systemd"}},
       {"programs",
        {"base", "core", "contain", "store", "output", "engine", "engine/fake", "engine/local",
-        "keeper", "api", "cli", "daemon"}},
+        "keeper", "api", "cli", "daemon", "notify"}},
   };
   return allowed;
 }

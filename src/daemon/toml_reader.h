@@ -1,0 +1,49 @@
+#pragma once
+// Reading TOML strictly: known keys with what to do with their value; what is wrong is told with
+// its place and the nearest known key.
+
+#include <toml++/toml.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace reeve {
+
+// Takes a value, or says what it expected when it can't.
+using Take = std::function<const char*(const toml::node&)>;
+
+[[nodiscard]] std::unexpected<Error> toml_fault(const std::string& path,
+                                                const toml::source_region& where,
+                                                const std::string& what);
+[[nodiscard]] Result<void> read_table(const toml::table& table, const std::string& path,
+                                      const std::map<std::string, Take>& keys);
+
+template <typename T>
+Take count_into(T& out, std::int64_t least) {
+  return [&out, least](const toml::node& node) -> const char* {
+    const auto value = node.value_exact<std::int64_t>();
+    if (!value || *value < least || *value > 1'000'000) return "a whole number";
+    out = static_cast<T>(*value);
+    return nullptr;
+  };
+}
+[[nodiscard]] Take size_into(std::int64_t& out);
+// Absolute; slashes at its end go.
+[[nodiscard]] Take path_into(std::string& out);
+[[nodiscard]] Take flag_into(bool& out);
+// Not empty, without control characters.
+[[nodiscard]] Take text_into(std::string& out);
+// One text, or an array of them; not empty.
+[[nodiscard]] Take texts_into(std::vector<std::string>& out);
+[[nodiscard]] Take duration_into(Duration& out, Duration least, Duration most);
+// A nested table with its own keys; its own error carries the place.
+[[nodiscard]] Take table_into(const std::string& path, std::map<std::string, Take> keys,
+                              Result<void>& result);
+
+}  // namespace reeve
