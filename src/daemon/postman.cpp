@@ -42,6 +42,11 @@ Result<Fd> file_with(const std::string& text) {
   return file;
 }
 
+// The pid of one that has ended may be somebody else's by now.
+void kill_try(const Fd& pidfd) {
+  ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+}
+
 // With no signal blocked or ignored, in a group of its own.
 int spawn(const std::string& program, int in, int out, pid_t& pid) {
   posix_spawn_file_actions_t actions;
@@ -74,7 +79,7 @@ Postman::Postman(Store& store, PostmanSettings settings)
     : store_(store), settings_(std::move(settings)), outbox_(settings_.targets) {}
 
 Postman::~Postman() {
-  for (const auto& [id, running] : tries_) ::kill(running.pid, SIGKILL);
+  for (const auto& [id, running] : tries_) kill_try(running.pidfd);
 }
 
 Result<void> Postman::load(const Now& now) {
@@ -92,13 +97,14 @@ Result<void> Postman::load(const Now& now) {
       outbox_.add(delivery.target, {delivery.id, delivery.tries, delivery.due,
                                     delivery.occasion == Occasion::digest});
   }
-  if (instance_.empty()) {
+  const bool is_new = instance_.empty();
+  if (is_new) {
     auto name = random_name();
     if (!name) return std::unexpected(name.error());
     instance_ = std::move(*name);
   }
   return store_.transact([&] {
-    store_.set_meta("instance", instance_);
+    if (is_new) store_.set_meta("instance", instance_);
     for (Delivery& delivery : without_target) {
       delivery.state = DeliveryState::failed;
       delivery.error = "the target is not configured any more";
@@ -111,6 +117,7 @@ Result<void> Postman::load(const Now& now) {
 
 std::vector<Delivery> Postman::find_deliveries(const Event& event, const Job& job, const Now& now) {
   std::vector<Delivery> out;
+  if (settings_.targets.empty()) return out;
   const auto occasion = find_occasion(event, job);
   if (!occasion) return out;
   std::optional<Notice> notice;
@@ -236,8 +243,7 @@ void Postman::look_at_tries(const Now& now) {
     if (has_answered(running)) {
       ended.push_back(id);
     } else if (now.time >= running.kill_at && !running.is_killed) {
-      // By its pidfd: the pid of one that has ended may be somebody else's by now.
-      ::syscall(SYS_pidfd_send_signal, running.pidfd.get(), SIGKILL, nullptr, 0);
+      kill_try(running.pidfd);
       running.is_killed = true;
     }
   }

@@ -62,6 +62,7 @@ class World {
   void submit_some();
   JobSpec draw_spec();
   void wish();
+  Fact draw_remark();
   void pass_time(std::int64_t ms);
   void crash(bool power_cut);
   void settle();
@@ -69,6 +70,7 @@ class World {
   void check_now();
   void check_time_limit(JobId id, Time since);
   void check_rows_against_events();
+  void check_deliveries();
   void fail(std::string what);
   void tell(std::string line);
 

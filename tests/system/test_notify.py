@@ -9,7 +9,7 @@ import socket
 import stat
 import unittest
 
-from harness import SystemTest
+from harness import IS_ROOT, NOBODY, SystemTest
 from processes import until
 from receivers import Certificate, MailReceiver, WebReceiver
 
@@ -326,6 +326,16 @@ class Commands(NotifyTest):
         self.reeve.kill_daemon(signal.SIGKILL)
         until(lambda: not self.reeve.strangers(), "nothing of it is left")
         (self.reeve.home / "config.toml").write_text("")
+
+    @unittest.skipUnless(IS_ROOT, "needs root to become another user")
+    def test_an_ordinary_user_is_served_as_well(self):
+        self.with_targets("", user=NOBODY)
+        script = self.script("tell", "setsid sleep 63 & cat; exit 5\n")
+        (self.reeve.home / "config.toml").write_text(
+            f'[notify.run]\ncommand = ["{script}"]\non = ["failure"]\n')
+        row = self.tried(self.reeve.ended("--", "false")["id"])
+        self.assert_told(row["error"], "exit code 5")
+        until(lambda: not self.reeve.strangers(), "nothing of it is left")
 
     def test_one_that_is_missing_is_told_as_such(self):
         self.command("")
