@@ -53,6 +53,26 @@ void add_preemption(const Job& job, json::object& out) {
                                                           : json::value(nullptr);
 }
 
+json::array parts_to_json(const JobParts& parts) {
+  json::array out;
+  if (parts.results) out.emplace_back("results");
+  if (parts.logs) out.emplace_back("logs");
+  if (parts.record) out.emplace_back("record");
+  return out;
+}
+
+void add_remarks(const Job& job, json::object& out) {
+  out["kept"] = job.is_kept;
+  out["removing"] = parts_to_json(job.removing);
+  out["removed"] = parts_to_json(job.removed);
+  out["judgement"] = nullptr;
+  if (!job.judgement) return;
+  out["judgement"] = {{"verdict", job.judgement->is_valid ? "valid" : "invalid"},
+                      {"why", job.judgement->why},
+                      {"by", job.judgement->who},
+                      {"at", to_rfc3339(job.judgement->at)}};
+}
+
 }  // namespace
 
 json::object job_to_json(const Job& job) {
@@ -88,9 +108,11 @@ json::object job_to_json(const Job& job) {
   out["leftovers"] = attempt.leftovers;
   out["kill_stuck"] = attempt.kill_stuck;
   out["cancel_too_late"] = attempt.cancel_too_late;
-  out["results_dir"] = text_or_null(attempt.results_dir);
-  out["staging_dir"] = text_or_null(attempt.staging);
-  out["log_path"] = text_or_null(attempt.log);  // the file is made with the first output
+  const bool has_files = !job.removed.results;
+  out["results_dir"] = text_or_null(has_files ? attempt.results_dir : "");
+  out["staging_dir"] = text_or_null(has_files ? attempt.staging : "");
+  // The file is made with the first output.
+  out["log_path"] = text_or_null(job.removed.logs ? "" : attempt.log);
   out["log_bytes"] = attempt.log_summary.bytes;
   out["log_lost_bytes"] = attempt.log_summary.lost;
   out["log_gap"] = json::array{attempt.log_summary.gap_begin, attempt.log_summary.gap_end};
@@ -119,6 +141,7 @@ json::object job_to_json(const Job& job) {
   out["pipeline"] = text_or_null(job.spec.pipeline);
   out["params"] = encode_json(job.spec.params);
   out["retries"] = job.spec.retry.retries;
+  add_remarks(job, out);
   out["idempotency_key"] = text_or_null(job.spec.idempotency_key);
   out["process_exit_code"] = ended ? json::value(exit_code_of(job)) : json::value(nullptr);
   return out;

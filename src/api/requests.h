@@ -86,6 +86,50 @@ struct GetStatistics {
   std::int64_t limit = 0;
 };
 
+struct TestTarget {
+  std::string name;
+};
+
+// A page of deliveries, newest first, with ids below `before`.
+struct ListDeliveries {
+  std::string target;
+  std::optional<std::int64_t> job;
+  std::string state;
+  std::optional<std::int64_t> before;
+  std::int64_t limit = 50;
+};
+
+struct KeepJobs {
+  std::vector<std::int64_t> ids;
+  bool keep = true;
+};
+
+struct JudgeJobs {
+  std::vector<std::int64_t> ids;
+  bool valid = false;
+  std::string why;
+};
+
+// Without any limit: the daemon's own policy.
+struct PlanCleaning {
+  std::optional<std::int64_t> results_age_ms;
+  std::optional<std::int64_t> logs_age_ms;
+  std::optional<std::int64_t> record_age_ms;
+  std::optional<std::int64_t> bytes_max;
+  bool size_takes_results = true;
+  bool size_takes_logs = true;
+};
+
+struct CleanJob {
+  std::int64_t id = 0;
+  bool results = false;
+  bool logs = false;
+  bool record = false;
+};
+struct CleanJobs {
+  std::vector<CleanJob> jobs;
+};
+
 struct StopDaemon {
   bool cancel_jobs = false;
 };
@@ -103,6 +147,15 @@ BOOST_DESCRIBE_STRUCT(WatchJob, (), (id, seen))
 BOOST_DESCRIBE_STRUCT(ListEvents, (), (after, job, limit))
 BOOST_DESCRIBE_STRUCT(SelectJobs, (), (last, all, unfinished, states, name, group, tags))
 BOOST_DESCRIBE_STRUCT(GetStatistics, (), (since_ms, before, limit))
+BOOST_DESCRIBE_STRUCT(TestTarget, (), (name))
+BOOST_DESCRIBE_STRUCT(ListDeliveries, (), (target, job, state, before, limit))
+BOOST_DESCRIBE_STRUCT(KeepJobs, (), (ids, keep))
+BOOST_DESCRIBE_STRUCT(JudgeJobs, (), (ids, valid, why))
+BOOST_DESCRIBE_STRUCT(PlanCleaning, (),
+                      (results_age_ms, logs_age_ms, record_age_ms, bytes_max, size_takes_results,
+                       size_takes_logs))
+BOOST_DESCRIBE_STRUCT(CleanJob, (), (id, results, logs, record))
+BOOST_DESCRIBE_STRUCT(CleanJobs, (), (jobs))
 BOOST_DESCRIBE_STRUCT(StopDaemon, (), (cancel_jobs))
 BOOST_DESCRIBE_STRUCT(Nothing, (), ())
 

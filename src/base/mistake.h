@@ -38,6 +38,7 @@ class Mistakes {
   [[nodiscard]] bool is_full() const { return list_.size() >= most_; }
   // In the order of the file, each once.
   [[nodiscard]] std::vector<Mistake> sorted() const;
+  [[nodiscard]] std::size_t count() const { return list_.size() + left_out_; }
   [[nodiscard]] std::size_t left_out() const { return left_out_; }
 
  private:

@@ -118,6 +118,9 @@ int run_command_line(int argc, char** argv) {
   add_stats_command(app);
   add_control_commands(app);
   add_in_job_commands(app);
+  add_remark_commands(app);
+  add_clean_command(app);
+  add_notify_commands(app);
   add_daemon_commands(app);
   add_config_commands(app);
   const ContainInput contain_input{command_words.words, ignored_pipe};

@@ -102,6 +102,9 @@ void add_install_commands(CLI::App& daemon);
 void add_contain_command(CLI::App& app, const ContainInput& input);
 void add_validate_command(CLI::App& app);
 void add_completion_command(CLI::App& app);
+void add_notify_commands(CLI::App& app);
+void add_clean_command(CLI::App& app);
+void add_remark_commands(CLI::App& app);
 
 // A report for people.
 [[nodiscard]] std::string report_text(const ValidationReport& report);

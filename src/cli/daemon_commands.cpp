@@ -52,6 +52,7 @@ void run_daemon_process(const RunCommand& options) {
   DaemonOptions daemon;
   daemon.paths = *paths;
   daemon.keeper_program = std::filesystem::path(own_program()).replace_filename("reeve-keeper");
+  daemon.notify_program = std::filesystem::path(own_program()).replace_filename("reeve-notify");
   const char* no_cgroup = std::getenv("REEVE_NO_CGROUP");  // NOLINT(concurrency-mt-unsafe)
   daemon.use_cgroups = no_cgroup == nullptr || *no_cgroup == '\0';
   daemon.is_delegated = options.is_delegated;

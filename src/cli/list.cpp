@@ -49,9 +49,19 @@ std::string short_time(const json::object& job, const char* key) {
   return time.size() < 19 ? "-" : time.substr(5, 5) + " " + time.substr(11, 8);
 }
 
+std::string judgement_text(const json::object& job) {
+  const json::value& judgement = job.at("judgement");
+  if (judgement.is_null()) return "";
+  const json::object& said = judgement.as_object();
+  return fmt::format("judged {} by {}: {}", text_of(said, "verdict"), text_of(said, "by"),
+                     text_of(said, "why"));
+}
+
 std::string how_it_ended(const json::object& job) {
+  if (const std::string judged = judgement_text(job); !judged.empty()) return judged;
   std::string error = text_of(job, "error");
   if (!error.empty()) return error;
+  if (flag_of(job, "kept")) return "kept";
   const std::int64_t leftovers = number_of(job, "leftovers");
   return leftovers > 0 ? fmt::format("{} left behind, ended", leftovers) : "";
 }
@@ -187,6 +197,7 @@ void print_details(const json::object& job) {
                      coloured_state(text_of(job, "state"), colours), attempt);
   line("error", printable(text_of(job, "error")));
   line("reason", text_of(job, "reason"));
+  line("judgement", printable(judgement_text(job)));
   line("name", printable(text_of(job, "name")));
   line("command", command_text(job));
   line("directory", printable(text_of(job, "directory")));
@@ -239,6 +250,8 @@ void print_details(const json::object& job) {
   if (text_of(job, "results_dir").empty() && !text_of(job, "error").empty())
     line("staged", printable(text_of(job, "staging_dir")));
   line("log", printable(text_of(job, "log_path")));
+  line("removed", joined(job.at("removed").as_array()));
+  if (flag_of(job, "kept")) line("kept", "nothing of it is removed to save space");
   if (number_of(job, "log_lost_bytes") > 0)
     line("log lost", size_text(number_of(job, "log_lost_bytes")) + " could not be written");
   (void)print(out);

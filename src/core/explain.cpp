@@ -93,6 +93,14 @@ void add_limits(const Job& job, Lines& lines) {
     lines.push_back(fmt::format("{} of its output could not be written", size_text(log.lost)));
 }
 
+void add_remarks(const Job& job, Lines& lines) {
+  if (job.judgement)
+    lines.push_back(fmt::format("{} judged it {}: {}", job.judgement->who,
+                                job.judgement->is_valid ? "valid" : "invalid", job.judgement->why));
+  if (job.removed.any())
+    lines.push_back(fmt::format("to save space its {} were removed", to_words(job.removed)));
+}
+
 }  // namespace
 
 Duration ran_for(const Job& job, const Now& now) {
@@ -159,6 +167,7 @@ Lines explain_job(const Job& job, const Now& now) {
   if (attempt.leftovers > 0)
     lines.push_back(
         fmt::format("{} of its processes were left behind and ended", attempt.leftovers));
+  add_remarks(job, lines);
   return lines;
 }
 

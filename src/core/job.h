@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "core/finding.h"
 #include "core/limits.h"
+#include "core/retention.h"
 #include "core/state.h"
 #include "core/validation.h"
 
@@ -219,6 +220,15 @@ struct Attempt {
   std::string error;
 };
 
+// What a person says of an ended job; it stands beside the state and never changes it.
+struct Judgement {
+  bool is_valid = false;
+  std::string why;
+  std::string who;
+  UtcTime at;
+  bool operator==(const Judgement&) const = default;
+};
+
 struct Job {
   JobId id;
   JobSpec spec;
@@ -234,7 +244,11 @@ struct Job {
   std::int64_t grown_memory = 0;  // what a retry asks for after it ran out of memory; 0: as before
   std::int32_t preemptions = 0;   // how often it was pushed aside
   Time preempted_at;              // the last time
-  Attempt attempt;                // the current or the last one
+  std::optional<Judgement> judgement;
+  bool is_kept = false;  // nothing of it is removed to save space
+  JobParts removing;     // decided, and perhaps not done yet
+  JobParts removed;
+  Attempt attempt;  // the current or the last one
 
   // Whether its attempts share a directory: there may be more than one.
   [[nodiscard]] bool keeps_checkpoints() const {

@@ -146,7 +146,10 @@ class Transition : private StepBuilder {
 
   Outcome operator()(const fact::Retry& retry) {
     if (!is_terminal(job().state)) return refuse("it has not ended");
+    if (job().removing.any()) return refuse("its files are being removed");
     job().retries_from = attempt().number;
+    job().judgement.reset();
+    job().removed = {};
     if (job().reason != Reason::out_of_memory) job().grown_memory = 0;
     job().reason = Reason::none;
     job().error.clear();
@@ -166,6 +169,10 @@ class Transition : private StepBuilder {
     if (job().state == JobState::queued) attempt().intent = false;  // made for the old demand
     note("edited", edit.actor, "");
     return done();
+  }
+
+  Outcome operator()(const fact::Remarked& remarked) {
+    return apply_remark(std::move(job()), remarked.actor, remarked.remark, now_);
   }
 
   Outcome operator()(const fact::Intend& intend) {

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "core/job.h"
+#include "core/remark.h"
 
 namespace reeve {
 
@@ -47,6 +48,11 @@ struct Retry {
 struct Edit {
   std::string actor;
   JobSpec spec;
+};
+// What is said of it beside its life.
+struct Remarked {
+  std::string actor;
+  Remark remark;
 };
 // The time of a held job has come.
 struct Due {};
@@ -167,11 +173,11 @@ struct KeeperGone {
 
 using Fact =
     std::variant<fact::Hold, fact::Release, fact::Cancel, fact::Pause, fact::Resume, fact::Retry,
-                 fact::Edit, fact::Paused, fact::Due, fact::Preempt, fact::GoOn, fact::Intend,
-                 fact::Launch, fact::Launched, fact::LaunchFailed, fact::Withdraw, fact::Started,
-                 fact::Exited, fact::Ended, fact::KillStuck, fact::TimeLimit, fact::Stalled,
-                 fact::Found, fact::Noted, fact::Examined, fact::Validated, fact::Published,
-                 fact::PublishClash, fact::PublishFailed, fact::KeeperGone>;
+                 fact::Edit, fact::Remarked, fact::Paused, fact::Due, fact::Preempt, fact::GoOn,
+                 fact::Intend, fact::Launch, fact::Launched, fact::LaunchFailed, fact::Withdraw,
+                 fact::Started, fact::Exited, fact::Ended, fact::KillStuck, fact::TimeLimit,
+                 fact::Stalled, fact::Found, fact::Noted, fact::Examined, fact::Validated,
+                 fact::Published, fact::PublishClash, fact::PublishFailed, fact::KeeperGone>;
 
 // A fact about one start of one job. Facts of an older start change nothing.
 struct Observed {
@@ -239,5 +245,8 @@ struct Now {
 // The outcome of `fact`, or why it is refused (code `conflict`, with a sentence for the user).
 // Facts of the keeper that come late, for an attempt that has ended, are refused, too.
 [[nodiscard]] std::expected<Step, Error> apply(Job job, const Fact& fact, const Now& now);
+// Its part for remarks.
+[[nodiscard]] std::expected<Step, Error> apply_remark(Job job, const std::string& actor,
+                                                      const Remark& remark, const Now& now);
 
 }  // namespace reeve

@@ -186,4 +186,50 @@ inline constexpr Duration ageing_step{60 * 60 * 1000};
 // with each further time, so that it ends however many others come.
 inline constexpr Duration undisturbed_first{60'000};
 
+// Notification. Targets of a configuration: each may have one program under way.
+inline constexpr std::size_t notice_targets_max = 64;
+inline constexpr std::size_t deliveries_in_flight_max = 8;
+// A shorter value of a secret variable is not masked in messages.
+inline constexpr std::size_t secret_bytes_min = 4;
+// A subject, and a line of a message: more is no help on a telephone.
+inline constexpr std::size_t notice_line_bytes_max = 300;
+// 5 s, doubled: the last of 15 tries comes 22 h 45 min after the first, without the jitter.
+inline constexpr int delivery_tries_max = 15;
+inline constexpr Duration delivery_wait_first{5000};
+// A target may ask for more patience, up to this.
+inline constexpr Duration retry_after_max{60 * 60 * 1000};
+// How long the failure of one message keeps the others from the same target.
+inline constexpr Duration target_rest_max{5 * 60 * 1000};
+inline constexpr Duration delivery_time_default{30'000};
+inline constexpr Duration delivery_time_max{10 * 60 * 1000};
+// What the program that delivers may take beyond the time limit before it is killed.
+inline constexpr Duration delivery_grace{10'000};
+inline constexpr int notice_burst_default = 5;
+inline constexpr Duration notice_window_default{10 * 60 * 1000};
+inline constexpr std::size_t digest_entries_max = 50;
+// In one transaction, some 10 ms; what is more waits for the next digest.
+inline constexpr std::size_t digest_fold_max = 5000;
+// Deliveries that are over are forgotten after this.
+inline constexpr Duration delivery_history{30LL * 24 * 60 * 60 * 1000};
+// What the program that delivers answers is one line with an error in it.
+inline constexpr std::size_t delivery_answer_bytes_max = 64 << 10;
+
+// What a person gives as the reason of a judgement.
+inline constexpr std::size_t judgement_bytes_max = 2000;
+
+// Retention. How often the policy is carried out.
+inline constexpr Duration cleaning_interval{24LL * 60 * 60 * 1000};
+// Jobs whose files are listed, or removed, in one round: a millisecond of the daemon's thread.
+inline constexpr std::int64_t cleaning_jobs_at_once = 32;
+// Jobs that one plan considers, oldest first; 200 bytes each.
+inline constexpr std::size_t cleaning_jobs_max = 200'000;
+// After so many files the thread that measures and removes them rests for so long: removing many at
+// once was seen to slow the start of jobs to a fifth.
+inline constexpr int cleaning_entries_at_once = 64;
+inline constexpr Duration cleaning_rest{2};
+// Plans and removals that were asked for and wait.
+inline constexpr std::size_t cleaning_tasks_max = 16;
+// Directories that are named because nobody knows them.
+inline constexpr std::size_t unknown_runs_max = 1000;
+
 }  // namespace reeve::limits

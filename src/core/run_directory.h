@@ -1,6 +1,7 @@
 #pragma once
 // Where results go: names only, no file system.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,5 +16,8 @@ namespace reeve {
                                         UtcTime started, std::int32_t attempt_to_place);
 // Below the root, so that one rename publishes it: "<root>/.staging/12.1".
 [[nodiscard]] std::string staging_directory(std::string_view root, const AttemptKey& key);
+
+// A log and the files beside it, by what is added to its path.
+inline constexpr std::array<const char*, 5> log_suffixes{"", ".idx", ".processes", ".hung", ".use"};
 
 }  // namespace reeve

@@ -6,56 +6,16 @@
 
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iterator>
-#include <map>
 
 #include "base/text.h"
 #include "base/toml.h"
 #include "core/limits.h"
+#include "daemon/config_reader.h"
+#include "daemon/notice_config.h"
 
 namespace reeve {
 namespace {
-
-// A reader of one table: known keys with what to do with their value, which says what it expected
-// when it can't take it.
-using Take = std::function<const char*(const toml::node&)>;
-
-void read_table(const toml::table& table, Mistakes& mistakes,
-                const std::map<std::string, Take>& keys) {
-  for (const auto& [key, node] : table) {
-    const std::string name(key.str());
-    const auto known = keys.find(name);
-    if (known == keys.end()) {
-      std::vector<std::string_view> names;
-      for (const auto& [candidate, take] : keys) names.push_back(candidate);
-      mistakes.add(place_of(key.source()),
-                   fmt::format("unknown key `{}`{}", name, did_you_mean(name, names)));
-    } else if (const char* expected = known->second(node)) {
-      mistakes.add(place_of(node.source()), fmt::format("`{}`: expected {}", name, expected));
-    }
-  }
-}
-
-template <typename T>
-Take count_into(T& out, std::int64_t least) {
-  return [&out, least](const toml::node& node) -> const char* {
-    const auto value = node.value_exact<std::int64_t>();
-    if (!value || *value < least || *value > 1'000'000) return "a whole number";
-    out = static_cast<T>(*value);
-    return nullptr;
-  };
-}
-
-Take size_into(std::int64_t& out) {
-  return [&out](const toml::node& node) -> const char* {
-    const auto text = node.value_exact<std::string>();
-    const auto size = text ? parse_size(*text) : node.value_exact<std::int64_t>();
-    if (!size || *size < 0) return "a size such as \"4GB\"";
-    out = *size;
-    return nullptr;
-  };
-}
 
 Take percent_into(int& out) {
   return [&out](const toml::node& node) -> const char* {
@@ -90,35 +50,6 @@ Take counters_into(std::map<std::string, std::int64_t>& out) {
       if (!value || *value < 0) return "a table of names and amounts";
       out[std::string(key.str())] = *value;
     }
-    return nullptr;
-  };
-}
-
-Take path_into(std::string& out) {
-  return [&out](const toml::node& node) -> const char* {
-    const auto text = node.value_exact<std::string>();
-    if (!text || !text->starts_with('/')) return "an absolute path";
-    out = *text;
-    while (out.size() > 1 && out.ends_with('/')) out.pop_back();
-    return nullptr;
-  };
-}
-
-Take flag_into(bool& out) {
-  return [&out](const toml::node& node) -> const char* {
-    const auto value = node.value_exact<bool>();
-    if (!value) return "true or false";
-    out = *value;
-    return nullptr;
-  };
-}
-
-// A nested table with its own keys, whose mistakes have their own places.
-Take table_into(std::map<std::string, Take> keys, Mistakes& mistakes) {
-  return [keys = std::move(keys), &mistakes](const toml::node& node) -> const char* {
-    const toml::table* table = node.as_table();
-    if (table == nullptr) return "a table";
-    read_table(*table, mistakes, keys);
     return nullptr;
   };
 }
@@ -190,7 +121,9 @@ CheckedConfig check_config(const std::string& path) {
                                 {"min_memory", min_memory_into(config.pressure)}},
                                mistakes)},
        {"results", table_into({{"root", path_into(config.results_root)}}, mistakes)},
-       {"provenance", table_into({{"record", flag_into(config.records_provenance)}}, mistakes)}});
+       {"provenance", table_into({{"record", flag_into(config.records_provenance)}}, mistakes)},
+       {"notify", notice_targets_into(config.notice_targets, mistakes)},
+       {"retention", retention_into(config.retention, mistakes)}});
   checked.mistakes = mistakes.sorted();
   return checked;
 }

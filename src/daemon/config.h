@@ -11,6 +11,10 @@
 //   [pressure]
 //   memory = 20                    [groups.NAME]
 //   min_memory = "5%"              share = 2
+//
+//   [notify.NAME]                  [retention]
+//   on = ["failure", "hang"]       days = 90
+//   mail = "ann@example.org"       size = "500GB"
 
 #include <string>
 #include <vector>
@@ -18,8 +22,10 @@
 #include "base/mistake.h"
 #include "base/result.h"
 #include "core/fair_share.h"
+#include "core/notice.h"
 #include "core/pressure.h"
 #include "core/resources.h"
+#include "core/retention.h"
 
 namespace reeve {
 
@@ -29,6 +35,8 @@ struct Config {
   bool records_provenance = true;
   PressureLimits pressure;
   Shares shares;
+  NoticeTargets notice_targets;
+  RetentionPolicy retention;  // not set: nothing is removed
 };
 
 // The machine's own capacity: usable CPUs (affinity), memory, NVIDIA devices.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <pwd.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -11,6 +12,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
@@ -21,15 +23,19 @@
 #include <utility>
 
 #include "base/fd.h"
+#include "daemon/cleaner.h"
+#include "daemon/cleaning.h"
 #include "daemon/clock.h"
 #include "daemon/config.h"
 #include "daemon/dispatcher.h"
 #include "daemon/file_output.h"
 #include "daemon/file_watch.h"
+#include "daemon/postman.h"
 #include "daemon/pressure_reader.h"
 #include "daemon/service.h"
 #include "daemon/session.h"
 #include "daemon/state_directory.h"
+#include "daemon/upkeep_service.h"
 #include "engine/local/local_engine.h"
 #include "systemd/notify.h"
 
@@ -60,6 +66,20 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::string own_host() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "this machine";
+}
+
+// Everybody who may talk to the daemon is this user.
+std::string own_user() {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
+  return found != nullptr ? found->pw_name : std::to_string(::geteuid());
+}
+
 class Daemon {
  public:
   explicit Daemon(DaemonOptions options) : options_(std::move(options)), signals_(context_) {}
@@ -71,9 +91,10 @@ class Daemon {
   void run();
 
  private:
+  Result<void> open_upkeep(const Config& config);
   void listen_for_signals();
   void watch(Descriptor& descriptor);
-  bool watch_keeper(int pidfd);
+  bool watch_once(int fd);
   void schedule_pump();
   void pump();
   void arm_timer(std::optional<Time> at, const Now& now);
@@ -92,14 +113,19 @@ class Daemon {
   std::unique_ptr<FileOutput> output_;
   std::unique_ptr<FileWatch> watch_;
   std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<Postman> postman_;
+  std::unique_ptr<Cleaner> cleaner_;
+  std::unique_ptr<Cleaning> cleaning_;
   std::unique_ptr<Service> service_;
+  std::unique_ptr<UpkeepService> upkeep_service_;
   std::unique_ptr<SessionServer> server_;
   std::unique_ptr<Descriptor> timer_;
   std::unique_ptr<Descriptor> wake_;
   std::unique_ptr<Descriptor> published_;
   std::unique_ptr<Descriptor> watched_;
   std::unique_ptr<Descriptor> validated_;
-  std::list<Descriptor> adopted_;
+  std::unique_ptr<Descriptor> cleaned_;
+  std::list<Descriptor> watched_once_;
   UtcTime started_at_ = utc_now();
   std::optional<Time> timer_at_;
   bool pump_scheduled_ = false;
@@ -129,12 +155,13 @@ Result<void> Daemon::open() {
                          clock_->has_rebooted(), options_.use_cgroups, options_.is_delegated});
   if (!engine) return std::unexpected(engine.error());
   engine_ = std::move(*engine);
-  engine_->watch_exit = [this](int pidfd) { return watch_keeper(pidfd); };
+  engine_->watch_exit = [this](int pidfd) { return watch_once(pidfd); };
   config->capacity.has_strict_containment = engine_->containment() == "cgroup";
   config->capacity.has_isolation = engine_->isolation_note().empty();
   output_ = std::make_unique<FileOutput>(
       options_.paths.state + "/checkpoints", options_.paths.state + "/validations",
       std::vector<std::string>{"/proc/self/exe", "validate", "--worker"});
+  output_->when_validating([this](pid_t pid) { engine_->spare_child(pid); });
   auto watch = FileWatch::open(options_.paths.state);
   if (!watch) return std::unexpected(watch.error());
   watch_ = std::move(*watch);
@@ -151,6 +178,7 @@ Result<void> Daemon::open() {
   service_->describe_daemon = [this] { return describe(); };
   service_->records_provenance = config->records_provenance;
   service_->request_stop = [this](bool cancel_jobs) { request_stop(cancel_jobs); };
+  if (auto opened = open_upkeep(*config); !opened) return opened;
   if (auto recovered = dispatcher_->recover(clock_->now()); !recovered)
     return std::unexpected(recovered.error());
 
@@ -161,6 +189,7 @@ Result<void> Daemon::open() {
   published_ = std::make_unique<Descriptor>(context_, output_->ready_descriptor());
   validated_ = std::make_unique<Descriptor>(context_, output_->validated_descriptor());
   watched_ = std::make_unique<Descriptor>(context_, watch_->ready_descriptor());
+  cleaned_ = std::make_unique<Descriptor>(context_, cleaner_->ready_descriptor());
   const auto listening = listen_at(options_.paths.socket());
   if (!listening) return std::unexpected(listening.error());
   server_ =
@@ -170,6 +199,35 @@ Result<void> Daemon::open() {
   return {};
 }
 
+// What stands beside the queue: telling, and removing what is old.
+Result<void> Daemon::open_upkeep(const Config& config) {
+  postman_ = std::make_unique<Postman>(
+      *store_, PostmanSettings{config.notice_targets, options_.notify_program, own_host()});
+  postman_->on_started = [this](pid_t pid) { engine_->spare_child(pid); };
+  postman_->watch = [this](int fd) { return watch_once(fd); };
+  dispatcher_->find_deliveries = [this](const Event& event, const Job& job, const Now& now) {
+    return postman_->find_deliveries(event, job, now);
+  };
+  dispatcher_->on_deliveries = [this](const std::vector<Delivery>& deliveries) {
+    postman_->take(deliveries);
+  };
+  cleaner_ = std::make_unique<Cleaner>(
+      JobPlaces{options_.paths.state + "/logs", options_.paths.state + "/checkpoints"});
+  cleaning_ = std::make_unique<Cleaning>(
+      *store_, *dispatcher_, *cleaner_, config.retention,
+      config.results_root.empty() ? options_.paths.results() : config.results_root);
+  upkeep_service_ = std::make_unique<UpkeepService>(*store_, *dispatcher_, *clock_, *postman_,
+                                                    *cleaning_, own_user());
+  service_->handle_further = [this](const Request& request, Reply& reply) {
+    return upkeep_service_->handle(request, reply);
+  };
+  service_->find_further_fault = [this](const JobSpec& spec) {
+    return upkeep_service_->find_fault(spec);
+  };
+  if (auto loaded = postman_->load(clock_->now()); !loaded) return loaded;
+  return cleaning_->load(clock_->now());
+}
+
 void Daemon::run() {
   listen_for_signals();
   watch(*timer_);
@@ -177,6 +235,7 @@ void Daemon::run() {
   watch(*published_);
   watch(*watched_);
   watch(*validated_);
+  watch(*cleaned_);
   schedule_pump();
   context_.run();
   spdlog::info("daemon=stopped pid={} keepers={}", ::getpid(), engine_->keepers());
@@ -208,14 +267,14 @@ void Daemon::watch(Descriptor& descriptor) {
   });
 }
 
-bool Daemon::watch_keeper(int pidfd) {
-  const int own = ::fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
+bool Daemon::watch_once(int fd) {
+  const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (own < 0) return false;
-  adopted_.emplace_back(context_, own);
-  const auto item = std::prev(adopted_.end());
+  watched_once_.emplace_back(context_, own);
+  const auto item = std::prev(watched_once_.end());
   item->async_wait(Descriptor::wait_read, [this, item](const auto& error) {
     if (error) return;
-    adopted_.erase(item);
+    watched_once_.erase(item);
     schedule_pump();
   });
   return true;
@@ -241,11 +300,15 @@ void Daemon::pump() {
     now = clock_->now();
     dispatcher_->advance(now);
   }
+  postman_->advance(now);
+  cleaning_->advance(now);
   std::optional<Time> next = dispatcher_->next_wakeup();
   const auto consider = [&](std::optional<Time> at) {
     if (at && (!next || *at < *next)) next = at;
   };
   consider(dispatcher_->commit_due());
+  consider(postman_->next_wakeup());
+  consider(cleaning_->next_wakeup());
   if (const auto wait = engine_->poll_again_in()) consider(now.time + *wait);
   arm_timer(next, now);
   if (stopping_ && dispatcher_->active().empty()) finish_stop();
@@ -286,13 +349,14 @@ void Daemon::finish_stop() {
     signals_.cancel();
     timer_->close();
     let_go();
-    adopted_.clear();
+    watched_once_.clear();
   });
 }
 
 // Of descriptors that others own.
 void Daemon::let_go() {
-  for (Descriptor* descriptor : {wake_.get(), published_.get(), watched_.get(), validated_.get()})
+  for (Descriptor* descriptor :
+       {wake_.get(), published_.get(), watched_.get(), validated_.get(), cleaned_.get()})
     if (descriptor != nullptr && descriptor->is_open()) (void)descriptor->release();
 }
 

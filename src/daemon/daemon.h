@@ -12,6 +12,7 @@ namespace reeve {
 struct DaemonOptions {
   Paths paths;
   std::string keeper_program;
+  std::string notify_program;
   bool use_cgroups = true;
   bool is_delegated = false;  // its cgroup is its own (Delegate=yes of systemd)
   // Where "ready\n" is written once clients can connect, or "<error code>: <sentence>\n"; closed

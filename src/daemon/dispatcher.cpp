@@ -197,12 +197,19 @@ Result<void> Dispatcher::step(Entry& entry, const Fact& fact, const Now& now, bo
   entry.job_dirty = true;
   entry.attempt_dirty |= was_open || entry.job.attempt.open;
   if (!entry.job.attempt.intent) entry.intent_durable = false;
-  for (Event& event : applied->events) events_.emplace_back(std::move(event), now);
+  for (Event& event : applied->events) note_event(std::move(event), entry.job, now);
   if (act)
     for (const Effect& effect : applied->effects) effects_.emplace_back(entry.job.id, effect);
   if (applied->finding) findings_.emplace_back(entry.job.key(), std::move(*applied->finding));
   follow(before, entry, fact, now);
   return {};
+}
+
+void Dispatcher::note_event(Event event, const Job& job, const Now& now) {
+  if (find_deliveries)
+    for (Delivery& delivery : find_deliveries(event, job, now))
+      to_tell_.push_back({events_.size(), std::move(delivery)});
+  events_.emplace_back(std::move(event), now);
 }
 
 void Dispatcher::follow(const Job& before, Entry& entry, const Fact& fact, const Now& now) {

@@ -95,6 +95,11 @@ class Dispatcher {
 
   // What is stored as the clock's stamp with each commit; without it none is.
   std::function<std::string(Time)> stamp;
+  // What is to be told of an event that has just become true of a job. It is stored with the event,
+  // so that it is told even if the daemon dies next; without it nothing is.
+  std::function<std::vector<Delivery>(const Event&, const Job&, const Now&)> find_deliveries;
+  // Called after each commit with the deliveries that it stored.
+  std::function<void(const std::vector<Delivery>&)> on_deliveries;
   // Called after each commit with the jobs that it changed.
   std::function<void(const std::vector<Job>&)> on_changed;
 
@@ -145,6 +150,8 @@ class Dispatcher {
   [[nodiscard]] bool has_uncommitted() const;
   [[nodiscard]] Duration commit_hold() const;
   void drop_batch();
+  void note_event(Event event, const Job& job, const Now& now);
+  void write_events();
   void write_batch(const Now& now);
   void finish_batch(const Now& now);
   void refuse_batch();
@@ -178,6 +185,11 @@ class Dispatcher {
   // The batch.
   std::vector<JobId> changed_;  // in order of their first change
   std::vector<std::pair<Event, Now>> events_;
+  struct ToTell {
+    std::size_t event = 0;  // its place in `events_`
+    Delivery delivery;
+  };
+  std::vector<ToTell> to_tell_;
   std::vector<std::pair<JobId, Effect>> effects_;
   std::vector<std::function<void(const Result<void>&)>> callbacks_;
   std::vector<std::pair<std::string, std::vector<JobId>>> contexts_;

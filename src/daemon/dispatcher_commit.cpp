@@ -38,6 +38,17 @@ Duration Dispatcher::commit_hold() const {
   return ahead_left_ <= limits::starts_ahead_max / 4 ? Duration(0) : limits::commit_hold_busy;
 }
 
+void Dispatcher::write_events() {
+  auto told = to_tell_.begin();
+  for (std::size_t i = 0; i < events_.size(); ++i) {
+    const std::int64_t seq = store_.append(events_[i].first, events_[i].second);
+    for (; told != to_tell_.end() && told->event == i; ++told) {
+      told->delivery.event = seq;
+      told->delivery.id = store_.put_delivery(told->delivery);
+    }
+  }
+}
+
 void Dispatcher::write_batch(const Now& now) {
   for (auto& [context, ids] : contexts_) {
     const std::int64_t row = store_.put_context(context);
@@ -50,7 +61,7 @@ void Dispatcher::write_batch(const Now& now) {
     if (entry.spec_dirty) store_.save_spec(entry.job);
     if (entry.attempt_dirty) store_.save_attempt(entry.job);
   }
-  for (const auto& [event, at] : events_) store_.append(event, at);
+  write_events();
   for (const auto& [key, finding] : findings_) store_.append(key, finding);
   for (const Removed& removed : removed_) store_.remove(removed.id);
   if (shares_dirty_) store_.set_meta("group_usage", shares_.to_text(now.time));
@@ -79,6 +90,8 @@ void Dispatcher::finish_batch(const Now& now) {
   }
   events_.clear();
   findings_.clear();
+  std::vector<Delivery> deliveries;
+  for (ToTell& told : std::exchange(to_tell_, {})) deliveries.push_back(std::move(told.delivery));
   contexts_.clear();
   new_keys_.clear();
   cursor_dirty_ = shares_dirty_ = false;
@@ -94,8 +107,7 @@ void Dispatcher::finish_batch(const Now& now) {
   for (const Removed& removed : std::exchange(removed_, {})) {
     output_.remove_checkpoints(removed.id);
     for (const std::string& log : removed.logs)
-      for (const char* suffix : {"", ".idx", ".processes", ".hung", ".use"})
-        ::unlink((log + suffix).c_str());
+      for (const char* suffix : log_suffixes) ::unlink((log + suffix).c_str());
   }
   for (const auto& then : std::exchange(callbacks_, {})) then({});
   for (const Job& job : changed) {
@@ -107,6 +119,7 @@ void Dispatcher::finish_batch(const Now& now) {
   }
   for (const auto& [id, entry] : jobs_)
     if (entry.intent_durable && entry.job.state == JobState::queued) ++ahead_left_;
+  if (on_deliveries && !deliveries.empty()) on_deliveries(deliveries);
   if (on_changed) on_changed(changed);
 }
 
@@ -138,6 +151,7 @@ void Dispatcher::drop_batch() {
   changed_.clear();
   events_.clear();
   findings_.clear();
+  to_tell_.clear();
   effects_.clear();
   contexts_.clear();
   new_keys_.clear();

@@ -44,6 +44,9 @@ class FileOutput : public Output {
 
   // Readable when `collect` has something to give.
   [[nodiscard]] int ready_descriptor() const { return ready_.get(); }
+  void when_validating(std::function<void(pid_t)> started) {
+    runner_.on_started = std::move(started);
+  }
   [[nodiscard]] int validated_descriptor() const { return runner_.ready_descriptor(); }
 
  private:

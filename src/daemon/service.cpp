@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
 
 #include "api/job_view.h"
@@ -12,6 +11,7 @@
 #include "api/requests.h"
 #include "core/launch_context.h"
 #include "core/provenance.h"
+#include "core/secret.h"
 #include "core/spec_json.h"
 #include "watch/rules.h"
 
@@ -44,16 +44,6 @@ Result<std::vector<JobState>> parse_states(const std::vector<std::string>& words
 const std::vector<JobState> unfinished_states{
     JobState::held,   JobState::queued,     JobState::starting,   JobState::running,
     JobState::paused, JobState::cancelling, JobState::timing_out, JobState::finishing};
-
-bool is_secret(const std::string& name, const std::vector<std::string>& secrets) {
-  if (std::ranges::find(secrets, name) != secrets.end()) return true;
-  std::string upper(name);
-  std::ranges::transform(upper, upper.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  for (const char* part : {"TOKEN", "SECRET", "PASSW", "KEY", "CREDENTIAL"})
-    if (upper.find(part) != std::string::npos) return true;
-  return false;
-}
 
 }  // namespace
 
@@ -94,6 +84,7 @@ void Service::handle(Request request, Reply reply) {
   }};
   for (const auto& [op, handler] : handlers)
     if (op == request.op) return (this->*handler)(request.args, std::move(reply));
+  if (handle_further && handle_further(request, reply)) return;
   reply(failed(ErrorCode::not_found, "there is no operation `" + printable(request.op) + "`"));
 }
 
@@ -107,6 +98,12 @@ Result<std::string> Service::record(const std::string& context,
   if (auto parsed = provenance_from_text(*provenance); !parsed)
     return std::unexpected(parsed.error());
   return join_recorded({context, *provenance});
+}
+
+Result<void> Service::check_further(const JobSpec& spec) const {
+  const auto fault = find_further_fault ? find_further_fault(spec) : std::nullopt;
+  if (fault) return failed(ErrorCode::invalid, *fault);
+  return {};
 }
 
 void Service::submit(const json::object& args, Reply reply) {
@@ -125,6 +122,8 @@ void Service::submit(const json::object& args, Reply reply) {
         return reply(failed(rules.error(), fmt::format("job {}", i + 1)));
     if (spec->results_root.empty()) spec->results_root = results_root_;
     if (spec->name.empty()) spec->name = default_name(spec->command);
+    if (auto checked = check_further(*spec); !checked)
+      return reply(failed(checked.error(), fmt::format("job {}", i + 1)));
     submission.jobs.push_back(std::move(*spec));
   }
   auto ids = dispatcher_.submit(std::move(submission), clock_.now());
@@ -260,6 +259,7 @@ void Service::edit(const json::object& args, Reply reply) {
   if (!decoded) return reply(std::unexpected(decoded.error()));
   auto spec = spec_from_json(decoded->spec);
   if (!spec) return reply(std::unexpected(spec.error()));
+  if (auto checked = check_further(*spec); !checked) return reply(std::unexpected(checked.error()));
   const Now now = clock_.now();
   each(
       {decoded->id}, [&](JobId id) { return dispatcher_.edit(id, std::move(*spec), now); },
@@ -418,7 +418,7 @@ void Service::environment(const json::object& args, Reply reply) {
     const auto context = context_from_text(*text);
     if (!context) return reply(std::unexpected(context.error()));
     const auto put = [&](const std::string& name, const std::string& value) {
-      variables[name] = is_secret(name, (*job)->spec.secrets) ? "***" : value;
+      variables[name] = is_secret_name(name, (*job)->spec.secrets) ? "***" : value;
     };
     for (const std::string& variable : context->environment) {
       const auto equals = variable.find('=');

@@ -35,6 +35,10 @@ class Service {
   std::function<json::object()> describe_daemon;
   // Asked by `stopDaemon`; `cancel_jobs` ends the running ones first.
   std::function<void(bool cancel_jobs)> request_stop;
+  // Operations that others answer; false: it is none of theirs, and `reply` is untouched.
+  std::function<bool(const Request& request, Reply& reply)> handle_further;
+  // What is wrong with a specification beyond what the dispatcher knows.
+  std::function<std::optional<std::string>(const JobSpec& spec)> find_further_fault;
   // Whether what clients tell of the code and the machine is kept with the jobs.
   bool records_provenance = true;
 
@@ -73,6 +77,7 @@ class Service {
   void each(const std::vector<std::int64_t>& ids, const std::function<Result<void>(JobId)>& apply,
             Reply reply);
   void answer(Waiter& waiter);
+  [[nodiscard]] Result<void> check_further(const JobSpec& spec) const;
   // What the dispatcher hands to the store as the context of jobs.
   [[nodiscard]] Result<std::string> record(const std::string& context,
                                            const std::optional<std::string>& provenance) const;

@@ -271,6 +271,7 @@ Result<void> ValidationRunner::spawn(Run& run) const {
   plan.close_from(leash_place + 1);
   const auto pid = plan.spawn(worker_);
   if (!pid) return std::unexpected(pid.error());
+  if (on_started) on_started(*pid);
   run.process.reset(open_pidfd(*pid));
   if (!run.process) return failed(OsError{errno, "hold the validation"});
   run.output = std::move(output->read_end);

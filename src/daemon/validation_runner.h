@@ -7,7 +7,10 @@
 // whatever way, it ends what it has started, and itself. After a restart of the daemon the same
 // validation may be started again: it only reads, save for commands of the user.
 
+#include <sys/types.h>
+
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -45,6 +48,9 @@ class ValidationRunner {
   // Those that ended since. Call it when `ready_descriptor` is readable.
   [[nodiscard]] std::vector<Ended> collect();
   [[nodiscard]] int ready_descriptor() const { return events_.get(); }
+
+  // Called with each process that is started: it is reaped by whoever reaps all children.
+  std::function<void(pid_t)> on_started;
 
  private:
   struct Run;

@@ -393,7 +393,8 @@ void Supervisor::proceed() {
   // An exit goes to the journal together with the end, or now, when that will take a while.
   if (notes_length_ > 0) write_notes();
   if (phase_ == Phase::leftovers && now >= patience_until_) {
-    leftovers_ = count_members();
+    // All that were seen may have died since, and others live that were not.
+    leftovers_ = std::max(count_members(), 1);
     write_processes("left behind when the main process had ended");
     wake_daemon();  // it is `finishing` now, and that may take a while
     end_with(grace_ms_);

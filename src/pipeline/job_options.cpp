@@ -333,6 +333,8 @@ const std::vector<SubmitOption>& submit_options() {
        {"fail", "warn"}},
       {"--check-time", "DURATION", "checks that take longer are inconclusive (default 10m)", false,
        duration([](JobSpec& s, Duration d) { s.validation.time_limit = d; })},
+      {"--notify", "NAME", "tell this target of the configuration how it ended", true,
+       append([](JobSpec& s) -> auto& { return s.notify; })},
       {"--grace", "DURATION", "time between SIGTERM and SIGKILL (default 2s)", false,
        duration([](JobSpec& s, Duration d) { s.grace = d; })},
       {"--retry", "N", "further attempts after a failure (default 0)", false,

@@ -8,7 +8,7 @@ namespace reeve {
 namespace {
 
 // A released step is never edited: a new one is appended.
-constexpr std::array<const char*, 5> steps{R"sql(
+constexpr std::array<const char*, 6> steps{R"sql(
 CREATE TABLE context (
   id INTEGER PRIMARY KEY,
   hash INTEGER NOT NULL,
@@ -173,6 +173,46 @@ CREATE TABLE finding (
   message TEXT NOT NULL,
   place TEXT NOT NULL,
   PRIMARY KEY (job, attempt, offset, rule)
+) STRICT;
+)sql",
+                                           R"sql(
+ALTER TABLE job ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN removing INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN judgement TEXT NOT NULL DEFAULT '';
+ALTER TABLE job ADD COLUMN judged_why TEXT NOT NULL DEFAULT '';
+ALTER TABLE job ADD COLUMN judged_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE job ADD COLUMN judged_utc INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX job_removing ON job (id) WHERE removing <> 0;
+
+CREATE TABLE delivery (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  target TEXT NOT NULL,
+  occasion TEXT NOT NULL,
+  job INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  event INTEGER NOT NULL,
+  subject TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  state TEXT NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0,
+  due INTEGER NOT NULL,
+  digest INTEGER NOT NULL DEFAULT 0,
+  error TEXT NOT NULL DEFAULT '',
+  created_utc INTEGER NOT NULL,
+  tried_utc INTEGER NOT NULL DEFAULT 0,
+  ended_utc INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX delivery_pending ON delivery (id) WHERE state = 'pending';
+CREATE INDEX delivery_job ON delivery (job, id);
+CREATE INDEX delivery_target ON delivery (target, id);
+CREATE INDEX delivery_ended ON delivery (ended_utc) WHERE state <> 'pending';
+CREATE TABLE delivery_try (
+  delivery INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  utc INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  PRIMARY KEY (delivery, number)
 ) STRICT, WITHOUT ROWID;
 )sql"};
 

@@ -59,8 +59,9 @@ class Reader {
   std::int32_t small() { return static_cast<std::int32_t>(integer()); }
   bool flag() { return integer() != 0; }
   std::string text() { return row_.getColumn(at_++).getString(); }
+  [[nodiscard]] bool is_null() const { return row_.isColumnNull(at_); }
   bool skip_if_null() {
-    const bool null = row_.isColumnNull(at_);
+    const bool null = is_null();
     if (null) ++at_;
     return null;
   }
@@ -111,6 +112,19 @@ void read_exit(Reader& in, Attempt& attempt) {
   exit.step = static_cast<LaunchStep>(in.small());
   exit.stopped = in.flag();
   if (!none) attempt.exit = exit;
+}
+
+void read_remarks(Reader& in, Job& job) {
+  job.is_kept = in.flag();
+  job.removing = parts_from_bits(in.small());
+  job.removed = parts_from_bits(in.small());
+  const std::string verdict = in.text();
+  Judgement judgement;
+  judgement.is_valid = verdict == "valid";
+  judgement.why = in.text();
+  judgement.who = in.text();
+  judgement.at = {in.integer()};
+  if (!verdict.empty()) job.judgement = std::move(judgement);
 }
 
 void read_attempt(Reader& in, Attempt& attempt) {
@@ -170,8 +184,9 @@ void read_attempt(Reader& in, Attempt& attempt) {
 const char* const job_columns =
     "job.id, job.name, job.state, job.priority, job.demand, job.spec, job.context, "
     "job.idempotency_key, job.queued_at, job.release_at, job.submitted_utc, job.ended_utc, "
-    "job.reason, job.error, job.job_group, job.retries_from, job.grown_memory, "
-    "job.preemptions, job.preempted_at, job.intent, job.attempt, "
+    "job.reason, job.error, job.job_group, job.retries_from, job.grown_memory, job.preemptions, "
+    "job.preempted_at, job.kept, job.removing, job.removed, job.judgement, job.judged_why, "
+    "job.judged_by, job.judged_utc, job.intent, job.attempt, "
     "a.start, a.open, a.state, a.reason, a.error, a.containment, a.cgroup, a.gpus, a.staging, "
     "a.publish_target, a.publish_tries, a.results_dir, a.log, a.log_bytes, a.log_lost, "
     "a.log_gap_begin, a.log_gap_end, a.stop, a.stop_grace_ms, a.exit_kind, a.exit_code, "
@@ -222,9 +237,12 @@ Job read_job(SQLite::Statement& row) {
   job.grown_memory = in.integer();
   job.preemptions = in.small();
   job.preempted_at = {in.integer()};
+  read_remarks(in, job);
   job.attempt.intent = in.flag();
   job.attempt.number = in.small();
-  if (job.attempt.number > 0) read_attempt(in, job.attempt);
+  if (job.attempt.number == 0) return job;
+  if (in.is_null()) throw DamagedRow("a row is damaged: an attempt is missing");
+  read_attempt(in, job.attempt);
   return job;
 }
 
@@ -248,6 +266,17 @@ void bind_spec(SQLite::Statement& statement, const Job& job) {
   statement.bind(5, spec_text(job.spec));
   statement.bind(6, job.context);
   statement.bind(7, job.spec.group);
+}
+
+void bind_remarks(SQLite::Statement& statement, int at, const Job& job) {
+  const Judgement judgement = job.judgement.value_or(Judgement{});
+  statement.bind(at, job.is_kept ? 1 : 0);
+  statement.bind(at + 1, to_bits(job.removing));
+  statement.bind(at + 2, to_bits(job.removed));
+  statement.bind(at + 3, job.judgement ? (judgement.is_valid ? "valid" : "invalid") : "");
+  statement.bind(at + 4, judgement.why);
+  statement.bind(at + 5, judgement.who);
+  statement.bind(at + 6, judgement.at.ms);
 }
 
 void bind_attempt(SQLite::Statement& statement, const Job& job) {

@@ -25,6 +25,8 @@ extern const char* const job_columns;
 void bind_job(SQLite::Statement& statement, const Job& job);
 // For the update of a specification.
 void bind_spec(SQLite::Statement& statement, const Job& job);
+// Seven columns from parameter `at` on: kept, removing, removed, and the judgement.
+void bind_remarks(SQLite::Statement& statement, int at, const Job& job);
 void bind_attempt(SQLite::Statement& statement, const Job& job);
 
 }  // namespace reeve::rows

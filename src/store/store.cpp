@@ -120,7 +120,8 @@ void Store::save(const Job& job) {
   auto statement = prepared(
       "UPDATE job SET state = ?2, queued_at = ?3, release_at = ?4, ended_utc = ?5, reason = ?6, "
       "error = ?7, attempt = ?8, intent = ?9, retries_from = ?10, grown_memory = ?11, "
-      "preemptions = ?12, preempted_at = ?13 WHERE id = ?1");
+      "preemptions = ?12, preempted_at = ?13, kept = ?14, removing = ?15, removed = ?16, "
+      "judgement = ?17, judged_why = ?18, judged_by = ?19, judged_utc = ?20 WHERE id = ?1");
   statement->bind(1, job.id.value);
   statement->bind(2, std::string(to_word(job.state)));
   statement->bind(3, job.queued_at.ms);
@@ -134,6 +135,7 @@ void Store::save(const Job& job) {
   statement->bind(11, job.grown_memory);
   statement->bind(12, job.preemptions);
   statement->bind(13, job.preempted_at.ms);
+  rows::bind_remarks(*statement, 14, job);
   check(statement->exec() == 1, "a job that is saved exists");
 }
 

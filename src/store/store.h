@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "core/delivery.h"
 #include "core/job.h"
 #include "core/lifecycle.h"
 #include "core/statistics.h"
@@ -77,6 +78,29 @@ struct RunPage {
   std::optional<JobId> last;  // that was looked at; the next page comes before it
 };
 
+// A page of deliveries, newest first.
+struct DeliveryQuery {
+  std::string target;  // empty: any
+  std::optional<JobId> job;
+  std::optional<DeliveryState> state;
+  std::int64_t before = 0;  // only ids below this one; 0: any
+  std::int64_t rows_max = 50;
+};
+// How one of its tries ended.
+struct StoredTry {
+  std::int32_t number = 0;
+  UtcTime at;
+  std::string error;  // empty: it was delivered
+};
+
+// A page of jobs with their files, oldest first.
+struct FilesQuery {
+  JobId after;                   // only ids above this one
+  bool with_bare = false;        // also those of which nothing but the record is left
+  bool with_unfinished = false;  // also those that have not ended
+  std::int64_t rows_max = 0;
+};
+
 class Store {
  public:
   // Opens or makes the file (":memory:" for tests) and migrates it. Holds the file exclusively.
@@ -101,8 +125,18 @@ class Store {
   // share it. It goes with the last job that uses it.
   std::int64_t put_context(std::string_view recorded);
   void set_meta(std::string_view key, std::string_view value);
-  // Deletes the job, its attempts and its events, and what was recorded for it alone.
+  // Deletes the job, its attempts and its events, and what was recorded for it alone. What is still
+  // to be told of it stays.
   void remove(JobId id);
+  // Returns the id that it got.
+  std::int64_t put_delivery(const Delivery& delivery);
+  // Updates what changes: state, tries, due, error and times.
+  void save_delivery(const Delivery& delivery);
+  void put_try(std::int64_t delivery, const StoredTry& tried);
+  // These are told by `digest` from now on.
+  void fold_deliveries(const std::vector<std::int64_t>& ids, std::int64_t digest, UtcTime now);
+  // Some of those that were over before then.
+  void forget_deliveries(UtcTime before);
 
   // --- reads ---
   [[nodiscard]] Result<std::optional<Job>> load(JobId id);
@@ -115,6 +149,18 @@ class Store {
   [[nodiscard]] Result<std::vector<Finding>> findings(JobId id, std::int32_t attempt);
   // Paths of the logs of all attempts of a job.
   [[nodiscard]] Result<std::vector<std::string>> logs(JobId id);
+  // Of deliveries to one target that were never tried, in order of their ids.
+  [[nodiscard]] Result<std::vector<DigestEntry>> digest_entries(
+      const std::string& target, const std::vector<std::int64_t>& ids);
+  // Those that wait to be sent, oldest first: id, target, tries, due and occasion.
+  [[nodiscard]] Result<std::vector<Delivery>> pending_deliveries();
+  [[nodiscard]] Result<std::optional<Delivery>> load_delivery(std::int64_t id);
+  [[nodiscard]] Result<std::vector<Delivery>> deliveries(const DeliveryQuery& query);
+  [[nodiscard]] Result<std::vector<StoredTry>> tries(std::int64_t delivery);
+  [[nodiscard]] Result<std::vector<JobFiles>> job_files(const FilesQuery& query);
+  [[nodiscard]] Result<std::optional<JobFiles>> files_of(JobId id);
+  // Jobs of which something was to be removed when the daemon went away.
+  [[nodiscard]] Result<std::vector<JobId>> being_removed();
   [[nodiscard]] Result<std::optional<JobId>> find_by_key(std::string_view idempotency_key);
   [[nodiscard]] Result<std::string> context(std::int64_t id);
   // Of the submission that this context came with; empty where none was recorded.
@@ -154,6 +200,7 @@ class Store {
   explicit Store(const std::string& path);
   Prepared prepared(const char* sql);
   void put_tag(JobId id, const std::string& tag);
+  void add_paths(JobFiles& files);
   std::int64_t put_provenance(std::string_view data);
   std::int64_t context_of(JobId id);
   void forget_unused_contexts();

@@ -8,7 +8,7 @@
 // The modes that attack their supervisor wait behind "ready" until there is a file `go` in their
 // directory, and rename it to `gone` when they have done so. They refuse to hurt anybody else.
 //
-// Each process carries a fuse: 25 s after the program was started it dies by itself, whatever it
+// Each process carries a fuse: 90 s after the program was started it dies by itself, whatever it
 // ignores, also when it is stopped. The fuse is an absolute time that children and later
 // generations inherit, so that a chain of processes that follow each other ends as well.
 
@@ -33,12 +33,13 @@
 #include <unistd.h>
 
 enum {
-  fuse_seconds = 25,
+  fuse_seconds = 90,
   bomb_size = 200,
   chain_length = 100,
   few = 5,
   chasers = 20,
   fan_width = 100,
+  fan_forks_a_second = 8000,
   dumps = 20,
   dump_bytes = 16 << 20,
   path_bytes = 8192,
@@ -252,14 +253,18 @@ static int chasers_in_sessions(void) {
   return start_chasers(chasers, chase_on_in_sessions);
 }
 
-// Each process of the fan forks and exits, for ever: two children while there is room, else one.
+// Each process of the fan forks and exits, for ever: two children while there is room, else one. So
+// many a second that a machine does not run out of processes when whoever reaps them has to wait.
 static int chaser_fan(void) {
-  atomic_int* living = share(sizeof *living);
+  atomic_int* living = share(2 * sizeof *living);
+  atomic_int* forks = living + 1;
+  const time_t begun = now();
   atomic_store(living, 1);
   if (grow() != 0) return 1;
   setsid();
   arrive();
   for (;;) {
+    while (atomic_load(forks) > (now() - begun + 1) * fan_forks_a_second) nap(1);
     int heirs = 2;
     if (atomic_fetch_add(living, 1) >= fan_width) {
       atomic_fetch_sub(living, 1);
@@ -269,7 +274,7 @@ static int chaser_fan(void) {
     int born = 0;
     for (int i = 0; i < heirs && pid != 0; ++i) {
       pid = fork();
-      if (pid > 0) ++born;
+      if (pid > 0) born += (atomic_fetch_add(forks, 1), 1);
     }
     if (pid == 0) {
       light_fuse();

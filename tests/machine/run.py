@@ -25,7 +25,7 @@ REPOSITORY = HERE.parents[1]
 CACHE = pathlib.Path(os.environ.get("REEVE_MACHINE_CACHE", REPOSITORY / "build/deps/machine"))
 TOOLS = CACHE / "tools"
 MODULES = TOOLS / "usr/lib/x86_64-linux-gnu/qemu"
-PROGRAMS = ("reeve", "reeve-keeper", "hostile")
+PROGRAMS = ("reeve", "reeve-keeper", "reeve-data", "reeve-notify", "libduckdb.so", "hostile")
 # Seconds until a machine is ended, whatever it does. They are a fuse, not an expectation.
 TIME_LIMIT = {"plain": 1200, "systemd": 1200}
 # A machine that says nothing for this long hangs; the longest test is given up earlier.

@@ -123,6 +123,15 @@ void World::boot() {
     if (is_settling_ || !chance(10)) return std::nullopt;
     return "the machine is under pressure";
   };
+  dispatcher_->find_deliveries = [](const Event& event, const Job& job, const Now& at) {
+    std::vector<Delivery> deliveries;
+    if (!event.to || !find_occasion(event, job)) return deliveries;
+    Delivery& delivery = deliveries.emplace_back();
+    delivery.target = "ops";
+    delivery.job = job.id;
+    delivery.due = at.time;
+    return deliveries;
+  };
   dispatcher_->on_changed = [this](const std::vector<Job>& jobs) {
     for (const Job& job : jobs) {
       Told& told = acknowledged_[job.id];
@@ -283,6 +292,7 @@ void World::wish() {
   if (chance(20)) fact = fact::Release{"user"};
   if (chance(20)) fact = fact::Pause{"user"};
   if (chance(20)) fact = fact::Resume{"user"};
+  if (chance(10)) fact = draw_remark();
   const bool is_cancel = std::holds_alternative<fact::Cancel>(fact);
   const auto changed = dispatcher_->change(id, fact, now());
   tell(fmt::format("wish {} on job {}: {}", fact.index(), id.value,
@@ -302,6 +312,14 @@ void World::edit(JobId id) {
   spec.when_preempted = static_cast<WhenPreempted>(between(0, 2));
   const auto edited = dispatcher_->edit(id, spec, now());
   tell(fmt::format("edit of job {}: {}", id.value, edited ? "taken" : edited.error().message));
+}
+
+Fact World::draw_remark() {
+  Remark remark = remark::Keep{chance(50)};
+  if (chance(30)) remark = remark::Judge{chance(50), "why"};
+  if (chance(30)) remark = remark::Removing{{true, true, false}};
+  if (chance(30)) remark = remark::Removed{{true, true, false}, 1, ""};
+  return fact::Remarked{"user", remark};
 }
 
 void World::pass_time(std::int64_t ms) {
@@ -352,6 +370,7 @@ void World::finish() {
   }
   check_now();
   check_rows_against_events();
+  check_deliveries();
   for (const auto& [id, told] : acknowledged_) {
     const auto job = store_->load(id);
     if (!job || !*job)
@@ -558,6 +577,27 @@ void World::check_truth(const Job& job) {
     fail(fmt::format("job {} is completed and its results are not checked", job.id.value));
   if (has_word(job, "invalid") && job.spec.validation.on_invalid == OnInvalid::fail)
     fail(fmt::format("job {} is completed with invalid results", job.id.value));
+}
+
+// Each job that has ended is told of once, with the event that says so.
+void World::check_deliveries() {
+  std::map<JobId, std::vector<std::int64_t>> told;
+  DeliveryQuery query;
+  query.rows_max = 1'000'000;
+  const auto deliveries = store_->deliveries(query);
+  for (const Delivery& delivery : *deliveries) told[delivery.job].push_back(delivery.event);
+  for (const auto& [id, known] : acknowledged_) {
+    if (!known.is_terminal) continue;
+    const std::vector<std::int64_t>& events = told[id];
+    if (events.size() != 1) {
+      fail(fmt::format("job {} ended, and is told of {} times", id.value, events.size()));
+      continue;
+    }
+    const auto event = store_->events({events.front() - 1, id, 1});
+    if (!event || event->empty() || event->front().seq != events.front() ||
+        event->front().event.to != known.terminal)
+      fail(fmt::format("what is told of job {} is not its end", id.value));
+  }
 }
 
 void World::fail(std::string what) {

@@ -108,6 +108,7 @@ class World {
   void draw_preemption(JobSpec& spec);
   void wish();
   void edit(JobId id);
+  Fact draw_remark();
   void pass_time(std::int64_t ms);
   void crash(bool power_cut);
   void settle();
@@ -120,6 +121,7 @@ class World {
   void check_time_limit(JobId id, Time since);
   void check_rows_against_events();
   void check_truth(const Job& job);
+  void check_deliveries();
   void fail(std::string what);
   void tell(std::string line);
 

@@ -108,6 +108,10 @@ Job full_job() {
   job.error = "error of the job";
   job.preemptions = 48;
   job.preempted_at = {49};
+  job.is_kept = true;
+  job.removing = {true, false, true};
+  job.removed = {false, true, false};
+  job.judgement = Judgement{true, "why", "ann", {56}};
   job.attempt = full_attempt();
   return job;
 }

@@ -91,13 +91,17 @@ std::string dump(const Attempt& a) {
 }
 
 std::string dump(const Job& job) {
+  const Judgement said = job.judgement.value_or(Judgement{});
   return fmt::format(
       "id={} context={} state={} queued_at={} release_at={} submitted_at={} ended_at={} reason={} "
-      "error={} retries_from={} grown={} preemptions={} preempted_at={}\nspec={}\nattempt: {}",
+      "error={} retries_from={} grown={} preemptions={} preempted_at={} kept={} removing={} "
+      "removed={} judgement={},{},{},{},{}\nspec={}\nattempt: {}",
       job.id.value, job.context, to_word(job.state), job.queued_at.ms,
       job.release_at ? std::to_string(job.release_at->ms) : "none", job.submitted_at.ms,
       job.ended_at.ms, to_word(job.reason), job.error, job.retries_from, job.grown_memory,
-      job.preemptions, job.preempted_at.ms, to_line(spec_to_json(job.spec)), dump(job.attempt));
+      job.preemptions, job.preempted_at.ms, job.is_kept, to_words(job.removing),
+      to_words(job.removed), job.judgement.has_value(), said.is_valid, said.why, said.who,
+      said.at.ms, to_line(spec_to_json(job.spec)), dump(job.attempt));
 }
 
 int status_of_child(const std::function<int()>& body) {

@@ -50,13 +50,14 @@ const std::map<std::string, std::set<std::string>>& arrows() {
       {"data", {"base", "core"}},
       {"api", {"base", "core", "store"}},
       {"systemd", {"base"}},
+      {"notify", {"base", "core", "contain"}},
       {"cli", {"base", "core", "contain", "pipeline", "api", "systemd"}},
       {"daemon",
        {"base", "core", "contain", "store", "output", "engine", "engine/fake", "engine/local",
         "keeper", "api", "systemd", "watch"}},
       {"programs",
        {"base", "core", "contain", "store", "output", "engine", "engine/fake", "engine/local",
-        "keeper", "api", "cli", "daemon", "data"}},
+        "keeper", "api", "cli", "daemon", "data", "notify"}},
   };
   return allowed;
 }

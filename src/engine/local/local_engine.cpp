@@ -355,6 +355,7 @@ bool LocalEngine::reap() {
     int status = 0;
     const pid_t pid = ::waitpid(-1, &status, WNOHANG | __WALL);
     if (pid <= 0) return is_news;
+    if (spared_.erase(pid) > 0) continue;
     if (const auto keeper = child_keepers_.find(pid); keeper != child_keepers_.end()) {
       const auto run = runs_.find(keeper->second);
       if (run != runs_.end()) {

@@ -62,6 +62,8 @@ class LocalEngine : public Engine {
   // Call after SIGCHLD: reaps keepers, and what killed keepers left. True when `observe` should be
   // called: a keeper is gone whose END has not been seen.
   bool reap();
+  // A child of the daemon that is no keeper's: it is reaped here, and never ended as a leftover.
+  void spare_child(pid_t pid) { spared_.insert(pid); }
   // Something is being swept, or keepers wait in vain: call `observe` again after this time.
   [[nodiscard]] std::optional<Duration> poll_again_in() const;
   // Called with a pidfd for each adopted keeper, which is not our child: call `observe` when it is
@@ -133,7 +135,9 @@ class LocalEngine : public Engine {
   void sweep_unclaimed();
   [[nodiscard]] std::string mark_of(const AttemptKey& key) const;
   [[nodiscard]] Time queue_time(std::int64_t boottime) const;
-  [[nodiscard]] bool is_tracked_child(pid_t pid) const { return child_keepers_.contains(pid); }
+  [[nodiscard]] bool is_tracked_child(pid_t pid) const {
+    return child_keepers_.contains(pid) || spared_.contains(pid);
+  }
 
   LocalEngineSettings settings_;
   Journal journal_;
@@ -150,6 +154,7 @@ class LocalEngine : public Engine {
   std::string tag_;
   std::map<AttemptKey, Run> runs_;
   std::unordered_map<pid_t, AttemptKey> child_keepers_;
+  std::set<pid_t> spared_;
   IdleKeepers keepers_;
   Time boot_time_{INT64_MIN};
   bool has_unwatched_ = false;
