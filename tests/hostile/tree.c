@@ -256,8 +256,7 @@ static int chasers_in_sessions(void) {
 // Each process of the fan forks and exits, for ever: two children while there is room, else one. So
 // many a second that a machine does not run out of processes when whoever reaps them has to wait.
 static int chaser_fan(void) {
-  atomic_int* living = share(2 * sizeof *living);
-  atomic_int* forks = living + 1;
+  atomic_int *living = share(2 * sizeof *living), *forks = living + 1;
   const time_t begun = now();
   atomic_store(living, 1);
   if (grow() != 0) return 1;
