@@ -126,6 +126,7 @@ int run_command_line(int argc, char** argv) {
   const ContainInput contain_input{command_words.words, ignored_pipe};
   add_contain_command(app, contain_input);
   add_validate_command(app);
+  add_report_command(app);
   add_completion_command(app);
   app.add_subcommand("version", "print the version")->callback([] {
     (void)print(std::string("reeve ") + REEVE_VERSION + "\n");

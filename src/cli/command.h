@@ -101,6 +101,7 @@ void add_daemon_commands(CLI::App& app);
 void add_install_commands(CLI::App& daemon);
 void add_contain_command(CLI::App& app, const ContainInput& input);
 void add_validate_command(CLI::App& app);
+void add_report_command(CLI::App& app);
 void add_completion_command(CLI::App& app);
 void add_notify_commands(CLI::App& app);
 void add_clean_command(CLI::App& app);

@@ -75,6 +75,11 @@ json::object to_object(const Distribution& values) {
   return {{"median", values.median}, {"p95", values.p95}, {"max", values.max}};
 }
 
+// What is alike enough to learn from.
+bool has_advice(GroupBy by) {
+  return by == GroupBy::name || by == GroupBy::pipeline;
+}
+
 json::object to_object(const RunGroup& group, GroupBy by) {
   json::object out{{"key", group.key},
                    {"jobs", group.jobs},
@@ -88,7 +93,7 @@ json::object to_object(const RunGroup& group, GroupBy by) {
   out["cpus_used"] = has_runs ? json::value(group.cpus_used) : nullptr;
   out["cpus_granted"] = has_runs ? json::value(group.cpus_granted) : nullptr;
   out["recommended"] = nullptr;
-  if (by != GroupBy::name || !group.advice) return out;
+  if (!has_advice(by) || !group.advice) return out;
   const Advice& advice = *group.advice;
   out["recommended"] = json::object{
       {"cpus", advice.cpus},
@@ -150,7 +155,7 @@ std::string describe_group(const RunGroup& group, GroupBy by) {
     line("cpu", times_text(group.cpu_us, 1000));
     line("peak memory", sizes_text(group.peak_bytes));
   }
-  if (by == GroupBy::name) line("ask for", advice_text(group));
+  if (has_advice(by)) line("ask for", advice_text(group));
   return out;
 }
 
@@ -202,10 +207,13 @@ void add_stats_command(CLI::App& app) {
   stats->add_option("--since", options->since, "jobs that ended in this time (default 30d)")
       ->type_name("DURATION");
   const std::map<std::string, GroupBy> words{{"name", GroupBy::name},
+                                             {"pipeline", GroupBy::pipeline},
                                              {"group", GroupBy::group},
                                              {"reason", GroupBy::reason},
                                              {"exit", GroupBy::exit}};
-  stats->add_option("--by", options->by, "name (default), group; of failures: reason, exit")
+  stats
+      ->add_option("--by", options->by,
+                   "name (default), pipeline, group; of failures: reason, exit")
       ->type_name("WHAT")
       ->transform(CLI::CheckedTransformer(words).description(""));
   stats->add_flag("--json", options->as_json, "a JSON object; the fields are in docs/formats.md");

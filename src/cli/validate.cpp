@@ -1,4 +1,4 @@
-// validate
+// validate, report
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "cli/checked_subject.h"
 #include "cli/command.h"
 #include "cli/daemon_start.h"
 #include "cli/results_judge.h"
@@ -28,7 +29,7 @@ constexpr int inconclusive_code = 3;
 constexpr int leash = 3;
 
 struct ValidateOptions {
-  std::string directory = ".";
+  std::vector<std::string> subject;  // what, and where
   std::vector<std::string> checks;
   std::string file;
   std::string name;
@@ -72,6 +73,7 @@ Result<void> take_file(const std::string& path, Validation& validation) {
   return {};
 }
 
+// Those of a pipeline went into its checks, and each stands in a path.
 Result<void> take_params(const ValidateOptions& options, ValidationRequest& request) {
   for (const std::string& param : options.params) {
     const auto equals = param.find('=');
@@ -83,12 +85,42 @@ Result<void> take_params(const ValidateOptions& options, ValidationRequest& requ
   return {};
 }
 
-Result<ValidationRequest> make_request(const ValidateOptions& options) {
+bool is_directory(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_directory(path, error);
+}
+
+// What is to be looked at, and where: DIRECTORY, JOB [DIRECTORY] or PIPELINE [DIRECTORY]. The exit
+// code, after what is wrong was said.
+std::expected<ValidationRequest, int> find_subject(const ValidateOptions& options) {
+  const auto& words = options.subject;
   ValidationRequest request;
+  request.log.trouble = "there is no log of a job here";
+  const bool is_job = !words.empty() && is_job_word(words.front());
+  const bool is_place = words.empty() || (!is_job && words.size() == 1 && is_directory(words[0]));
+  if (is_job) {
+    auto found = request_of_job(words.front());
+    if (!found) return std::unexpected(fail(found.error()));
+    request = std::move(*found);
+  } else if (!is_place) {
+    if (words.size() == 1 && words.front().find('/') != std::string::npos)
+      return std::unexpected(
+          fail({ErrorCode::invalid, fmt::format("`{}` is no directory", printable(words[0]))}));
+    auto found = request_of_pipeline(words.front(), options.params);
+    if (!found) return found;
+    request = std::move(*found);
+  }
+  if (is_place || words.size() == 2)
+    request.directory = words.empty() ? "." : words.back();
+  else if (!is_job)
+    request.directory = ".";
+  return request;
+}
+
+Result<void> complete(const ValidateOptions& options, ValidationRequest& request) {
   Validation& validation = request.validation;
   if (!options.file.empty())
-    if (auto taken = take_file(options.file, validation); !taken)
-      return std::unexpected(taken.error());
+    if (auto taken = take_file(options.file, validation); !taken) return taken;
   for (const std::string& text : options.checks) {
     auto check = parse_check(text);
     if (!check) return failed(check.error(), "--check");
@@ -98,7 +130,8 @@ Result<ValidationRequest> make_request(const ValidateOptions& options) {
     return failed(ErrorCode::invalid,
                   "there is nothing to check; for example: reeve validate results "
                   "--check 'files *.png count=3..'");
-  if (auto taken = take_params(options, request); !taken) return std::unexpected(taken.error());
+  if (request.head.pipeline.empty() || request.head.job != 0)
+    if (auto taken = take_params(options, request); !taken) return taken;
   if (!options.time.empty()) {
     const auto time = parse_duration(options.time);
     if (!time) return failed(ErrorCode::invalid, "--time: expected a duration such as 90 or 30m");
@@ -113,18 +146,23 @@ Result<ValidationRequest> make_request(const ValidateOptions& options) {
   }
   if (const auto fault = find_fault(validation, request.params))
     return failed(ErrorCode::invalid, *fault);
+  if (request.directory.empty())
+    return failed(ErrorCode::not_found,
+                  fmt::format("job {} has no results any more", request.head.job));
   std::error_code error;
-  request.directory = std::filesystem::canonical(options.directory, error);
-  if (error || !std::filesystem::is_directory(request.directory, error))
+  const std::string directory = std::filesystem::canonical(request.directory, error);
+  if (error || !is_directory(directory))
     return failed(ErrorCode::invalid,
-                  fmt::format("`{}` is no directory", printable(options.directory)));
-  request.head.name = options.name.empty()
-                          ? std::filesystem::path(request.directory).filename().string()
-                          : options.name;
-  request.log.trouble = "there is no log of a job here";
+                  fmt::format("`{}` is no directory", printable(request.directory)));
+  request.directory = directory;
+  if (!options.name.empty()) request.head.name = options.name;
+  if (request.head.name.empty())
+    request.head.name = std::filesystem::path(directory).filename().string();
   for (char** variable = environ; *variable != nullptr; ++variable)
     request.environment.emplace_back(*variable);
-  return request;
+  request.environment.push_back("REEVE_RESULTS_DIR=" + directory);
+  request.environment.push_back("REEVE_NAME=" + request.head.name);
+  return {};
 }
 
 int code_of(ResultsVerdict verdict) {
@@ -150,8 +188,10 @@ Fd take_signals() {
 }
 
 Result<int> validate_by_hand(const ValidateOptions& options) {
-  const auto request = make_request(options);
-  if (!request) return std::unexpected(request.error());
+  auto request = find_subject(options);
+  if (!request) return request.error() == invalid_code ? exit_codes::usage : request.error();
+  if (auto completed = complete(options, *request); !completed)
+    return std::unexpected(completed.error());
   fill_standard_descriptors();
   const Fd signals = take_signals();
   const ValidationReport report = judge_results(*request, {data_program(), signals.get()});
@@ -204,10 +244,17 @@ std::string report_text(const ValidationReport& report) {
 void add_validate_command(CLI::App& app) {
   const auto options = std::make_shared<ValidateOptions>();
   CLI::App* command = app.add_subcommand(
-      "validate", "check files, images and tables in a directory: reeve validate DIR --check …");
+      "validate",
+      "check files, images and tables: reeve validate DIR --check …, or by the checks "
+      "of a job or a pipeline");
   command->footer(check_help() +
-                  "\n\nNeeds no daemon. Exit code 0: valid, 1: invalid, 3: nobody can say.");
-  command->add_option("DIRECTORY", options->directory, "what is checked (default: this one)");
+                  "\n\nWHAT is a directory (default: this one; needs no daemon), a job (12, last) "
+                  "whose results are checked again,\nor a pipeline of reeve.toml, for "
+                  "results that are in DIRECTORY (default: this one).\nExit code 0: "
+                  "valid, 1: invalid, 3: nobody can say.");
+  command->add_option("subject", options->subject, "directory; or job or pipeline, and directory")
+      ->type_name("WHAT [DIRECTORY]")
+      ->expected(0, 2);
   command->add_option("--check", options->checks, "one check, see below; may be given again")
       ->type_name("CHECK")
       ->type_size(1)
@@ -231,6 +278,28 @@ void add_validate_command(CLI::App& app) {
     // A file that is not there is no verdict on any results.
     const int failure = fail(code.error());
     finish(failure == invalid_code ? exit_codes::usage : failure);
+  });
+}
+
+void add_report_command(CLI::App& app) {
+  struct ReportOptions {
+    std::string job;
+    bool is_json = false;
+  };
+  const auto options = std::make_shared<ReportOptions>();
+  CLI::App* command =
+      app.add_subcommand("report", "what the checks of a job's results found when it ended");
+  command->footer("Exit code 0: valid, 1: invalid, 3: nobody could say, 2: there is no report.");
+  command->add_option("job", options->job, "an id, or `last`")->type_name("JOB")->required();
+  command->add_flag("--json", options->is_json, "print it as JSON");
+  command->callback([options] {
+    const auto report = report_of_job(options->job);
+    if (!report) {
+      const int failure = fail(report.error());
+      return finish(failure == invalid_code ? exit_codes::usage : failure);
+    }
+    (void)print(options->is_json ? json_text(report_to_json(*report)) : report_text(*report));
+    finish(code_of(report->status));
   });
 }
 

@@ -26,6 +26,8 @@ std::string key_of(const RunRow& row, GroupBy by) {
   switch (by) {
     case GroupBy::name:
       return row.name;
+    case GroupBy::pipeline:
+      return row.pipeline.empty() ? "-" : row.pipeline;
     case GroupBy::group:
       return row.group.empty() ? "-" : row.group;
     case GroupBy::reason:

@@ -16,6 +16,7 @@ namespace reeve {
 struct RunRow {
   std::int64_t id = 0;
   std::string name;
+  std::string pipeline;  // empty: none
   std::string group;
   std::string state;
   std::string reason;
@@ -26,7 +27,8 @@ struct RunRow {
   std::int64_t cpus = 0;  // granted
 };
 BOOST_DESCRIBE_STRUCT(RunRow, (),
-                      (id, name, group, state, reason, exit, wall_ms, cpu_us, peak_bytes, cpus))
+                      (id, name, pipeline, group, state, reason, exit, wall_ms, cpu_us, peak_bytes,
+                       cpus))
 
 // Of completed jobs. The median and the 95th percentile are values that occurred (nearest rank).
 struct Distribution {
@@ -60,7 +62,7 @@ struct RunGroup {
   std::optional<Advice> advice;  // only from enough runs
 };
 
-enum class GroupBy : std::uint8_t { name, group, reason, exit };
+enum class GroupBy : std::uint8_t { name, pipeline, group, reason, exit };
 
 // Groups with most jobs first. By reason and exit only what failed is counted.
 [[nodiscard]] std::vector<RunGroup> summarise(const std::vector<RunRow>& rows, GroupBy by);

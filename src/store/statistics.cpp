@@ -18,7 +18,7 @@ constexpr const char* page_sql =
     "SELECT job.id, job.name, job.job_group, job.state, job.reason, job.ended_utc, "
     "COALESCE(json_extract(job.demand, '$.cpus'), 1), a.exit_kind, a.exit_code, a.started_utc, "
     "a.ended_utc, a.ended - a.started, a.user_us + a.system_us, a.max_rss_bytes, "
-    "a.max_rss_sampled, a.memory_peak "
+    "a.max_rss_sampled, a.memory_peak, json_extract(job.spec, '$.pipeline') "
     "FROM job LEFT JOIN attempt AS a ON a.job = job.id AND a.number = job.attempt "
     "WHERE job.id < ?1 ORDER BY job.id DESC LIMIT ?2";
 
@@ -41,6 +41,7 @@ RunRow read_row(const SQLite::Statement& row) {
   RunRow out;
   out.id = row.getColumn(0).getInt64();
   out.name = row.getColumn(1).getString();
+  out.pipeline = row.isColumnNull(16) ? "" : row.getColumn(16).getString();
   out.group = row.getColumn(2).getString();
   out.state = row.getColumn(3).getString();
   out.reason = row.getColumn(4).getString();

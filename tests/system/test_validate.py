@@ -1,6 +1,7 @@
 """`reeve validate` judges a directory, without a daemon, and leaves nothing behind."""
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -100,6 +101,68 @@ class Validate(SystemTest):
         refused = self.reeve.run("submit", "--check", "files {nme}.png", "--", "true")
         self.assertEqual(refused.code, USAGE)
         self.assert_told(refused.err, "`{nme}`")
+
+
+class Subjects(SystemTest):
+    """Jobs and pipelines whose checks are known, and the report that was made of a job."""
+
+    pipelines = """
+[pipeline.points]
+command = "printf 'id,lat\\n1,{lat}\\n' >$REEVE_RESULTS_DIR/a.csv"
+params.lat = { type = "int", default = 5 }
+[[pipeline.points.check]]
+kind = "table"
+path = "a.csv"
+ranges.lat = { max = 90 }
+"""
+
+    def setUp(self):
+        super().setUp()
+        (self.reeve.work / "reeve.toml").write_text(self.pipelines)
+
+    def test_report_of_a_job_is_what_its_checks_found(self):
+        for lat, code, status in (("5", VALID, "VALID"), ("100", INVALID, "INVALID")):
+            with self.subTest(lat=lat):
+                self.reeve.run("run", "points", "--param", f"lat={lat}")
+                answer = self.reeve.run("report", "last", "--json")
+                self.assertEqual(answer.code, code, answer)
+                report = json.loads(answer.out)
+                self.assertEqual((report["status"], report["pipeline"]), (status, "points"))
+                self.assert_told(self.reeve.run("report", "last").out, status)
+
+    def test_results_of_a_job_are_checked_again(self):
+        self.reeve.run("run", "points")
+        self.assertEqual(self.reeve.run("validate", "last").code, VALID)
+        table = pathlib.Path(self.reeve.show("1")["results_dir"]) / "a.csv"
+        table.write_text("id,lat\n1,91\n")
+        self.assertEqual(self.reeve.run("validate", "1").code, INVALID)
+        self.assertEqual(self.reeve.run("report", "1").code, VALID, "it tells of then")
+
+    def test_further_checks_and_another_directory(self):
+        self.reeve.run("run", "points")
+        self.assertEqual(self.reeve.run("validate", "1", "--check", "files b.csv").code, INVALID)
+        (self.reeve.work / "a.csv").write_text("id,lat\n1,91\n")
+        self.assertEqual(self.reeve.run("validate", "1", ".").code, INVALID)
+        self.assertEqual(self.reeve.run("validate", "points", ".").code, INVALID)
+        self.assertEqual(self.reeve.run("validate", "points").code, INVALID, "this directory")
+
+    def test_what_is_neither_is_told(self):
+        answer = self.reeve.run("validate", "pionts")
+        self.assertEqual(answer.code, USAGE)
+        self.assert_told(answer.err, "did you mean `points`?")
+        self.assertEqual(self.reeve.run("validate", "7").code, USAGE)
+        job = self.reeve.submit("--", "true")
+        self.reeve.wait(job)
+        answer = self.reeve.run("report", job)
+        self.assertEqual(answer.code, USAGE)
+        self.assert_told(answer.err, f"job {job} has no checks")
+
+    def test_statistics_by_pipeline(self):
+        for lat in ("1", "2", "100"):
+            self.reeve.run("run", "points", "--name", f"run-{lat}", "--param", f"lat={lat}")
+        groups = json.loads(self.reeve.ok("stats", "--by", "pipeline", "--json").out)["groups"]
+        self.assertEqual([(group["key"], group["jobs"], group["causes"]) for group in groups],
+                         [("points", 3, {"invalid_results": 1})])
 
 
 class DataProgram(SystemTest):
