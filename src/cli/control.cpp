@@ -29,13 +29,14 @@ struct ControlCommand {
 };
 
 // Sends one operation for all selected jobs and tells about those that refused. Gives the ids of
-// those that took it.
+// those that took it. With --all those are meant that are in a state for it.
 Result<std::vector<std::int64_t>> apply(Client& client, const ControlCommand& options,
                                         const char* op, json::object args, Scope scope,
                                         bool& any_refused) {
   const auto ids = resolve(client, options.selector, scope);
   if (!ids) return std::unexpected(ids.error());
   std::vector<std::int64_t> taken;
+  std::size_t passed_over = 0;
   for (const auto& piece : in_pieces(*ids)) {
     args["ids"] = to_array(piece);
     const auto reply = client.call(op, args);
@@ -44,11 +45,17 @@ Result<std::vector<std::int64_t>> apply(Client& client, const ControlCommand& op
       const json::object& result = value.as_object();
       if (flag_of(result, "ok")) {
         taken.push_back(number_of(result, "id"));
+      } else if (options.selector.all && text_of(result, "code") == to_word(ErrorCode::conflict)) {
+        ++passed_over;
       } else {
         say(text_of(result, "message"));
         any_refused = true;
       }
     }
+  }
+  if (taken.empty() && passed_over > 0) {
+    say(fmt::format("none of {} jobs is in a state for it", passed_over));
+    any_refused = true;
   }
   return taken;
 }

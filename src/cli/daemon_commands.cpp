@@ -138,12 +138,17 @@ void print_status(const json::object& status, const DaemonPlace& found) {
       "jobs         {}\n"
       "capacity     {} CPUs, {} memory, {} GPUs\n"
       "containment  {}{}\n"
+      "isolation    {}\n"
+      "memory       limits are kept by {}\n"
       "placement    {}\n",
       number_of(status, "pid"), text_of(status, "version"), text_of(status, "started_at"),
       printable(text_of(status, "state_dir")), jobs.empty() ? "none yet" : jobs,
       number_of(capacity, "cpus"), size_text(number_of(capacity, "memory_bytes")),
       number_of(capacity, "gpus"), text_of(status, "containment"),
       note.empty() ? "" : " (weak: " + note + ")",
+      flag_of(status, "isolation") ? "PID namespaces can be made"
+                                   : "none: " + printable(text_of(status, "isolation_note")),
+      text_of(status, "memory_limits_by") == "cgroup" ? "the kernel" : "looking at samples",
       printable(systemd::describe(found.place, found.policy)));
   if (const std::string degraded = text_of(status, "degraded"); !degraded.empty())
     out += fmt::format("DEGRADED     {}\n", printable(degraded));

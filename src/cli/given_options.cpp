@@ -57,6 +57,10 @@ Result<JobSpec> edit_spec(JobSpec spec, const GivenOptions& given) {
   for (const auto& [option, value] : given.values) {
     // What may be given several times is given anew as a whole.
     if (option->is_named("tag")) spec.tags.clear();
+    if (option->is_named("notify")) spec.notify.clear();
+    if (option->is_named("fail-on")) spec.log.fail_on.clear();
+    if (option->is_named("warn-on")) spec.log.warn_on.clear();
+    if (option->is_named("ignore")) spec.log.ignore.clear();
     if (option->is_named("retry-on")) spec.retry.on.clear();
     if (option->is_named("check")) spec.validation.checks.clear();
   }

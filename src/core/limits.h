@@ -142,7 +142,7 @@ inline constexpr std::size_t log_tail_bytes = 4096;
 // Between two looks at logs that grow all the time: an error is told within 100 ms.
 inline constexpr int log_read_pause_ms = 20;
 // A traceback of which no further line has come for so long is told as it is.
-inline constexpr Duration log_settle_after{50};
+inline constexpr Duration log_settle_after{30};
 // How often running attempts are looked at.
 inline constexpr int watch_look_ms = 1000;
 // Earlier runs of a name that an ETA is learned from.

@@ -298,11 +298,15 @@ const std::vector<SubmitOption>& submit_options() {
       {"--hold", "", "do not start before `reeve release`", false,
        turn_on([](JobSpec& s) { s.hold = true; })},
       {"-t,--time", "DURATION",
-       "end it after this time (0: never; default: never, of a pipeline 4h)", false,
-       duration([](JobSpec& s, Duration d) {
-         s.time_limit = d > Duration(0) ? std::optional(d) : std::nullopt;
+       "end it after this time (none: never; default: none, of a pipeline 4h)", false,
+       [](JobSpec& s, const std::string& value) -> Result<void> {
          s.time_limit_is_default = false;
-       })},
+         s.time_limit.reset();
+         if (value == "none") return {};
+         return duration([](JobSpec& spec, Duration limit) {
+           if (limit > Duration(0)) spec.time_limit = limit;
+         })(s, value);
+       }},
       {"--stall", "DURATION", "end it when it shows no life for so long (default 10m; 0: never)",
        false, duration([](JobSpec& s, Duration d) { s.stall = d; })},
       {"--on-stall",
@@ -350,9 +354,9 @@ const std::vector<SubmitOption>& submit_options() {
        turn_on([](JobSpec& s) { s.checkpoint = true; })},
       {"-g,--group", "NAME", "group that it belongs to; groups share the machine fairly", false,
        text(&JobSpec::group)},
-      {"--tag", "NAME", "a word by which to find it again", true,
+      {"--tag", "NAME", "a word by which to find it again ('': none)", true,
        [](JobSpec& s, const std::string& v) -> Result<void> {
-         s.tags.push_back(v);
+         if (!v.empty()) s.tags.push_back(v);
          return {};
        }},
       {"--max-workers", "N", "workers that libraries in it may start (default: its CPUs, or 4)",

@@ -1,5 +1,7 @@
 #include "watch/rules.h"
 
+#include <malloc.h>
+
 #include <fmt/format.h>
 #include <hs/hs.h>
 #include <re2/re2.h>
@@ -187,6 +189,7 @@ struct RuleSet::Defaults {
     hs_free_compile_error(error);
     check(status == HS_SUCCESS, "the triggers of the default rules compile");
     database.reset(made);
+    ::malloc_trim(0);  // compiling leaves several times of what it made
   }
 };
 

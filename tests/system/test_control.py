@@ -64,6 +64,21 @@ class Pause(SystemTest):
         self.assertEqual(reeve.run("resume", job).code, 0)
         self.assertEqual(reeve.wait(job), 0, reeve.show(job))
 
+    def test_all_means_those_that_can_be(self):
+        reeve = self.reeve_with(config="[capacity]\ncpus = 1\n")
+        running = reeve.submit("--", "sleep", "1000")
+        waiting = reeve.submit("--", "sleep", "1000")
+        reeve.in_state(running, "running")
+        for verb, states in (("hold", ("running", "held")), ("pause", ("paused", "held")),
+                             ("release", ("paused", "queued")), ("resume", ("running", "queued"))):
+            with self.subTest(verb=verb):
+                self.assertEqual(reeve.run(verb, "--all").code, 0)
+                self.assertEqual(tuple(reeve.show(job)["state"] for job in (running, waiting)),
+                                 states)
+        again = reeve.run("resume", "--all")
+        self.assertEqual(again.code, 1)
+        self.assertIn("none of 2 jobs", again.err)
+
     def test_of_what_does_not_run_is_refused(self):
         """A waiting job is held, an ended one has ended; both answers say so."""
         reeve = self.reeve_with()
@@ -208,6 +223,12 @@ class Edit(SystemTest):
         fields = reeve.show(job)
         self.assertEqual((fields["priority"], fields["name"], fields["tags"]),
                          ("high", "other", ["t"]))
+
+    def test_takes_away_what_was_given(self):
+        job = self.reeve.submit("--hold", "--tag", "a", "--time", "1h", "--", "true")
+        self.reeve.ok("edit", job, "--tag", "", "--time", "none")
+        fields = self.reeve.show(job)
+        self.assertEqual((fields["tags"], fields["time_limit_ms"]), ([], None))
 
     def test_of_the_time_limit_of_a_running_job(self):
         """A limit that is set later counts from the start."""
