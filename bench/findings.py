@@ -24,7 +24,7 @@ import findings_second_half
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCANNER = os.path.join(HERE, "..", "build", "release", "bin", "scan_logs")
-SECONDS_MAX = 180
+SECONDS_MAX = 600
 
 
 def missing_needs(program):

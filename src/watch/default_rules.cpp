@@ -27,8 +27,8 @@ void add_causes(std::vector<Rule>& rules) {
                    .is_cause = true});
   rules.push_back(
       {.id = "cuda",
-       .triggers = {R"(CUDA[ _](?:error|ERROR|driver))", R"(\bcudaError)", R"(CU[A-Z]+_STATUS_)",
-                    R"(HIP error)"},
+       .triggers = {R"(CUDA[ _](?:error|ERROR|driver))", R"(\bcudaError)",
+                    R"(CU(?:BLAS|DNN|SPARSE|SOLVER|RAND)_STATUS_)", "CUFFT_", R"(HIP error)"},
        .pattern = R"re(CUDA (?:driver |kernel )?error: \D|CUDA_ERROR_[A-Z]|\bcudaError[A-Z]\w+|)re"
                   R"re(CU(?:BLAS|DNN|SPARSE|SOLVER|RAND|FFT)_STATUS_[A-Z]|HIP error: )re",
        .exceptions = R"(cudaErrorNotReady|_STATUS_SUCCESS|CUDA_ERROR_NO_DEVICE|no error)",
@@ -235,11 +235,11 @@ void add_builds(std::vector<Rule>& rules) {
 void add_tests(std::vector<Rule>& rules) {
   rules.push_back(
       {.id = "test_failed",
-       .triggers = {"^FAILED ", R"(^ERROR \S{1,200}\.py)", R"(\d failed(?:, | in ))",
-                    R"(\d errors?(?:, | in ))", "^FAILED ?\\(", "--- FAIL: ", R"(^FAIL(?:\t|$))",
-                    R"(\.\.\. FAILED)", "test result: FAILED", "tests FAILED", R"(^\[  FAILED  \])",
-                    "Tests run: ", "BUILD FAILURE", R"(\d failing$)", "^not ok ",
-                    R"(\*\*\*Test Failed\*\*\*)", R"(tests? failed)"},
+       .triggers = {"^FAILED ", R"(^ERROR \S{1,200}\.py)",
+                    R"([1-9]\d{0,6} (?:failed|errors?)(?:, | in ))", "^FAILED ?\\(",
+                    "--- FAIL: ", R"(^FAIL(?:\t|$))", R"(\.\.\. FAILED)", "test result: FAILED",
+                    "tests FAILED", R"(^\[  FAILED  \])", "Tests run: ", "BUILD FAILURE",
+                    R"(\d failing$)", "^not ok ", R"(\*\*\*Test Failed\*\*\*)", R"(tests? failed)"},
        .pattern =
            R"re(^FAILED (?P<message>\S+::.*)|^ERROR (?P<message4>\S+\.py(?:::\S+)?(?: - .*)?)$|)re"
            R"re(^FAILED \(\w|)re"
@@ -373,8 +373,9 @@ void add_readers(std::vector<Rule>& rules) {
            R"(FAIL)\b)",
            R"(\[ ?(?:error|Error|critical|Critical|fatal|Fatal|severe|err|crit|emerg|alert|panic))",
            R"(\((?:error|fatal|critical)\))", R"(\[\w{1,20}:(?:error|crit|alert|emerg)\])",
-           R"((?i)(?:="?|": ?")(?:error|critical|fatal|panic|emerg|alert|severe|err"|crit"))",
-           R"("level": ?[56]0)",
+           R"((?:=|="|":"|": ")(?:error|critical|fatal|panic|emerg|alert|severe))",
+           R"((?:=|="|":"|": ")(?:Error|Critical|Fatal|Panic|Severe|Alert))",
+           R"((?:="?|": ?")(?:err|crit|dpanic)["\s])", R"("level": ?[56]0)",
            R"(\b(?:[Ee]rror|[Ff]atal|[Cc]ritical|[Ss]evere|[Pp]anic):(?: |$))",
            R"(\b(?:error|fatal|critical|crit)(?:\t|  ))", R"(\bE[01]\d{3} \d)",
            R"(\bF[01]\d{3} \d)", R"(\bC[01]\d{3} \d)", R"(\[[EC] \d)", R"(\d: [EF] \w)",

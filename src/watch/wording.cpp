@@ -64,6 +64,8 @@ bool contains_one(std::string_view text, std::span<const std::string_view> words
 
 std::string shown(std::string_view text, std::size_t bytes_max) {
   text = trim(text);
+  const bool is_plain = std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+  if (is_plain && text.size() <= bytes_max) return std::string(text);
   // Escaped bytes grow, so that more than this is never needed.
   std::string out = printable(text.substr(0, bytes_max));
   std::ranges::replace(out, '\t', ' ');
