@@ -1,5 +1,5 @@
-"""Programs that the rules were made with. Those of the second half were written before, too, and
-not looked at until the rules stood."""
+"""Programs that the rules were begun with. Those of the second half were written before, too, and
+not looked at until the rules first stood."""
 from findings_program import Program, bash, c, cpp, java, python
 
 SERVER = """\
