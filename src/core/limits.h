@@ -164,7 +164,9 @@ inline constexpr std::size_t findings_held_max = 100;
 // Patterns of a job, in each of its lists; each is tried on all of its log.
 inline constexpr std::size_t log_patterns_max = 64;
 inline constexpr std::size_t log_pattern_bytes_max = 1000;
-// A compiled pattern: a thousand repeated classes do not fit.
+// A compiled pattern: its instructions, each of which may be tried at every byte of the log, and
+// what it may remember of the states it has met.
+inline constexpr int log_pattern_steps_max = 2000;
 inline constexpr std::int64_t log_pattern_memory_max = 1 << 20;
 // What a pipeline gets that says nothing of time: a night's run is told, a forgotten one ends.
 inline constexpr Duration pipeline_time_default{4 * 60 * 60 * 1000};

@@ -27,8 +27,8 @@ void add_causes(std::vector<Rule>& rules) {
                    .is_cause = true});
   rules.push_back(
       {.id = "cuda",
-       .triggers = {R"(CUDA[ _](?:error|ERROR|driver))", R"(\bcudaError)", R"(CU[A-Z]+_STATUS_)",
-                    R"(HIP error)"},
+       .triggers = {R"(CUDA[ _](?:error|ERROR|driver))", R"(\bcudaError)",
+                    R"(CU(?:BLAS|DNN|SPARSE|SOLVER|RAND)_STATUS_)", "CUFFT_", R"(HIP error)"},
        .pattern = R"re(CUDA (?:driver |kernel )?error: \D|CUDA_ERROR_[A-Z]|\bcudaError[A-Z]\w+|)re"
                   R"re(CU(?:BLAS|DNN|SPARSE|SOLVER|RAND|FFT)_STATUS_[A-Z]|HIP error: )re",
        .exceptions = R"(cudaErrorNotReady|_STATUS_SUCCESS|CUDA_ERROR_NO_DEVICE|no error)",
@@ -187,6 +187,14 @@ void add_languages(std::vector<Rule>& rules) {
                    .pattern = "^    while executing$",
                    .tells_line_before = true});
   rules.push_back(
+      {.id = "error_line",
+       .triggers = {R"(^(?:\w{2,14}|I/O) [Ee]rror: )", R"(^(?:\w{2,14}|I/O) [Ee]rror:$)"},
+       .pattern =
+           R"re(^(?:Fatal|Internal|Unexpected|Unhandled|Runtime|System|Critical|Unknown|Parse|)re"
+           R"re(Syntax|Import|Configuration|Config|Database|Connection|Network|Compilation|)re"
+           R"re(License|IO|I/O|Input|Output|Application|Server|Client|HTTP|API|Permission) )re"
+           R"re([Ee]rror:(?P<message>.*))re"});
+  rules.push_back(
       {.id = "unhandled_exception",
        .triggers = {R"(\b[Uu]n(?:handled|caught) [Ee]xception)"},
        .pattern = R"re(^(?:\S+: )?[Uu]n(?:handled|caught) [Ee]xception[.:]? ?(?P<message>.*))re"});
@@ -223,8 +231,8 @@ void add_builds(std::vector<Rule>& rules) {
                   R"re(^-- Configuring incomplete, errors occurred)re",
        .follow = R"re(^  (?P<message>\S.*))re"});
   rules.push_back({.id = "npm",
-                   .triggers = {R"(\bnpm (?:ERR!|error) )"},
-                   .pattern = R"re(^npm (?:ERR!|error) (?P<message>.+))re"});
+                   .triggers = {R"(\bnpm (?:ERR!|error) )", "^error Command failed"},
+                   .pattern = R"re(^npm (?:ERR!|error) (?P<message>.+)|^error Command failed)re"});
   rules.push_back(
       {.id = "latex",
        .triggers = {"^! "},
@@ -235,10 +243,11 @@ void add_builds(std::vector<Rule>& rules) {
 void add_tests(std::vector<Rule>& rules) {
   rules.push_back(
       {.id = "test_failed",
-       .triggers = {"^FAILED ", R"(^ERROR \S{1,200}\.py)", R"(\d failed(?:, | in ))",
-                    R"(\d errors?(?:, | in ))", "^FAILED ?\\(", "--- FAIL: ", R"(^FAIL(?:\t|$))",
-                    R"(\.\.\. FAILED)", "test result: FAILED", "tests FAILED", R"(^\[  FAILED  \])",
-                    "Tests run: ", "BUILD FAILURE", R"(\d failing$)", "^not ok ",
+       .triggers = {"^FAILED ", R"(^ERROR \S{1,200}\.py)",
+                    R"([1-9]\d{0,6} (?:failed|errors?)(?:, | in ))", "^FAILED ?\\(",
+                    "--- FAIL: ", R"(^FAIL(?:\t|$))", R"(\.\.\. FAILED)", "test result: FAILED",
+                    "tests FAILED", R"(^\[  FAILED  \])", "Tests run: ", R"(BUILD FAIL(?:URE|ED))",
+                    "^FAILURE: ", R"(\([1-9]\d{0,5} errors?, )", R"(\d failing$)", "^not ok ",
                     R"(\*\*\*Test Failed\*\*\*)", R"(tests? failed)"},
        .pattern =
            R"re(^FAILED (?P<message>\S+::.*)|^ERROR (?P<message4>\S+\.py(?:::\S+)?(?: - .*)?)$|)re"
@@ -248,7 +257,8 @@ void add_tests(std::vector<Rule>& rules) {
            R"re(^--- FAIL: (?P<message2>.*)|^FAIL\t(?P<message3>\S+)|^FAIL$|)re"
            R"re(^test \S+.* \.\.\. FAILED|)re"
            R"re(^test result: FAILED|^The following tests FAILED|^\[  FAILED  \] .*\.|)re"
-           R"re(Tests run: .*(?:Failures|Errors): [1-9]|BUILD FAILURE$|^Tests: +[1-9]\d* failed|)re"
+           R"re(Tests run: .*(?:Failures|Errors): [1-9]|BUILD FAIL(?:URE|ED)|)re"
+           R"re(^FAILURE: |\([1-9]\d* errors?, \d+ warnings?\)|^Tests: +[1-9]\d* failed|)re"
            R"re(^ *[1-9]\d* failing$|^not ok \d|\*\*\*Test Failed\*\*\* |)re"
            R"re(\b[1-9]\d* tests? failed\b)re",
        .exceptions = R"(# (?:TODO|SKIP|todo|skip)\b)"});
@@ -332,13 +342,16 @@ void add_programs(std::vector<Rule>& rules) {
   rules.push_back({.id = "jq",
                    .triggers = {R"(\bjq: )", "^parse error: "},
                    .pattern = R"re(^jq: (?P<message>(?:parse )?error\b.*)|^parse error: )re"});
-  rules.push_back(
-      {.id = "apt", .triggers = {"^E: "}, .pattern = R"re(^E: (?P<message>[A-Z].*))re"});
-  rules.push_back(
-      {.id = "science_code",
-       .triggers = {"FOAM FATAL", "HDF5-DIAG: Error", "Error termination", R"(Error using \w)"},
-       .pattern = R"re(FOAM FATAL (?:IO )?ERROR|^HDF5-DIAG: Error detected|)re"
-                  R"re(^ ?Error termination|^\{?Error using \w)re"});
+  rules.push_back({.id = "apt",
+                   .triggers = {"^E: "},
+                   .pattern =
+                       R"re(^E: (?P<message>(?:Unable to|Could not|Failed to|Package|Version|)re"
+                       R"re(Sub-process|Some|The|No|Can't|Broken|Unmet|Invalid|Malformed) .*))re"});
+  rules.push_back({.id = "science_code",
+                   .triggers = {"FOAM FATAL", "HDF5-DIAG: Error", "Error termination",
+                                R"(Error using \w)", R"(^r\(\d{1,5}\);$)"},
+                   .pattern = R"re(FOAM FATAL (?:IO )?ERROR|^HDF5-DIAG: Error detected|)re"
+                              R"re(^ ?Error termination|^\{?Error using \w|^r\(\d+\);$)re"});
   rules.push_back(
       {.id = "workflow",
        .triggers = {R"(^(?:Error in rule|RuleException|WorkflowError|MissingInputException))",
@@ -373,8 +386,9 @@ void add_readers(std::vector<Rule>& rules) {
            R"(FAIL)\b)",
            R"(\[ ?(?:error|Error|critical|Critical|fatal|Fatal|severe|err|crit|emerg|alert|panic))",
            R"(\((?:error|fatal|critical)\))", R"(\[\w{1,20}:(?:error|crit|alert|emerg)\])",
-           R"((?i)(?:="?|": ?")(?:error|critical|fatal|panic|emerg|alert|severe|err"|crit"))",
-           R"("level": ?[56]0)",
+           R"((?:=|="|":"|": ")(?:error|critical|fatal|panic|emerg|alert|severe))",
+           R"((?:=|="|":"|": ")(?:Error|Critical|Fatal|Panic|Severe|Alert))",
+           R"((?:="?|": ?")(?:err|crit|dpanic)["\s])", R"("level": ?[56]0)",
            R"(\b(?:[Ee]rror|[Ff]atal|[Cc]ritical|[Ss]evere|[Pp]anic):(?: |$))",
            R"(\b(?:error|fatal|critical|crit)(?:\t|  ))", R"(\bE[01]\d{3} \d)",
            R"(\bF[01]\d{3} \d)", R"(\bC[01]\d{3} \d)", R"(\[[EC] \d)", R"(\d: [EF] \w)",

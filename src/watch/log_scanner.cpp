@@ -38,6 +38,14 @@ bool is_logged_below_error(std::string_view line) {
   return leveled && leveled->level != LogLevel::error;
 }
 
+// `error: mse`: a line of a configuration that somebody shows.
+bool is_setting(std::string_view line) {
+  constexpr std::string_view key = "error: ";
+  return line.starts_with(key) && std::ranges::all_of(line.substr(key.size()), [](char c) {
+           return (c >= 'a' && c <= 'z') || c == '_';
+         });
+}
+
 // Python tells these of what it could not raise, and goes on.
 bool tells_of_unraised(std::string_view line) {
   return line.starts_with("Exception ignored in") || line.starts_with("--- Logging error ---");
@@ -248,7 +256,8 @@ bool LogScanner::read(const Sight& sight, const Rule& rule, Open& found) const {
     case Reader::level:
       found.finding.message = message_text(sight.message);
       found.has_message = !sight.message.empty();
-      return sight.is_error && !(found.has_message && is_plain_value(sight.message));
+      return sight.is_error && !(found.has_message && is_plain_value(sight.message)) &&
+             !is_setting(sight.line);
     case Reader::exception:
       found.finding.message = message_text(sight.body);
       found.has_message = !found.finding.message.ends_with(':');

@@ -141,6 +141,8 @@ Result<std::unique_ptr<const RE2>> compile_wish(std::string_view list, const std
     const std::string place = at == std::string::npos ? "" : fmt::format(" (character {})", at + 1);
     return refuse(list, pattern, compiled->error() + place);
   }
+  if (compiled->ProgramSize() > limits::log_pattern_steps_max)
+    return refuse(list, pattern, "it becomes too large; repeat less");
   if (RE2::FullMatch("", *compiled) || RE2::PartialMatch("", *compiled))
     return refuse(list, pattern, "it matches the empty line, and so every line");
   return compiled;

@@ -64,6 +64,8 @@ bool contains_one(std::string_view text, std::span<const std::string_view> words
 
 std::string shown(std::string_view text, std::size_t bytes_max) {
   text = trim(text);
+  const bool is_plain = std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+  if (is_plain && text.size() <= bytes_max) return std::string(text);
   // Escaped bytes grow, so that more than this is never needed.
   std::string out = printable(text.substr(0, bytes_max));
   std::ranges::replace(out, '\t', ' ');
@@ -90,7 +92,8 @@ std::string_view trim(std::string_view text) {
 
 bool is_plain_value(std::string_view message) {
   static const Wording value(
-      R"re((?i)^[=:]?\s*(?:[-+]?\d+%?|[-+]?\d*\.\d+(?:e[-+]?\d+)?%?(?:[\s,;(|/].*)?|)re"
+      R"re((?i)^[=:]?\s*(?:[-+]?\d+%?|0\s*[,;|/].*|)re"
+      R"re([-+]?\d*\.\d+(?:e[-+]?\d+)?%?(?:[\s,;(|/].*)?|)re"
       R"re([-+]?\d+(?:\.\d+)?e[-+]?\d+|[-+]?(?:nan|inf)|(?:\d+(?:\.\d*)?[\s|)re"
       R"re(,]+)+(?:\d[\d.]*%?)?[\s|]*|)re"
       R"re((?:none|null|nil|false|true|off|on|yes|no|ok|ignore|warn|raise|strict|skip|coerce|)re"
@@ -130,9 +133,11 @@ bool is_shrugged_off(std::string_view line) {
       R"re((?i)\(ignor(?:ed|ing)\)|(?:safely|can|may|will) be (?:safely )?ignored?|)re"
       R"re(safely ignored?|)re"
       R"re(\bnon-?fatal\b|\bnot fatal\b|\bas expected\b|\bexpected (?:error|failure|exception)|)re"
-      R"re(\(expected\)|\bharmless\b)re");
-  constexpr std::array<std::string_view, 6> signs{"gnor",    "fatal",     "pected",
-                                                  "armless", "Non-Fatal", "IGNOR"};
+      R"re(\(expected\)|\bharmless\b|)re"
+      // What TensorFlow tells of any machine without a GPU, and pip of most.
+      R"re(Unable to register cu\w+ factory|failed call to cuInit|pip's dependency resolver)re");
+  constexpr std::array<std::string_view, 8> signs{"gnor",      "fatal", "pected", "armless",
+                                                  "Non-Fatal", "IGNOR", " cu",    "pip's"};
   return contains_one(line, signs) && words.is_in(line);
 }
 
@@ -176,7 +181,9 @@ bool ends_traceback(std::string_view line) {
   if (name.empty()) return false;
   const std::string_view rest = line.substr(name.size());
   const bool has_message = rest.starts_with(": ") || rest == ":";
-  if (!rest.empty() && !has_message) return false;
+  // Ray: `RayTaskError(ValueError): words`.
+  const bool has_inner = rest.starts_with('(') && rest.contains("): ");
+  if (!rest.empty() && !has_message && !has_inner) return false;
   const std::string_view last = name.substr(name.rfind('.') + 1);
   return name.contains('.') || is_upper(last[0]) || last[0] == '_';
 }

@@ -132,6 +132,8 @@ const Example examples[] = {
     {"tcl_error", "no rows\n    while executing\n", "no rows"},
     {"fortran_error", "At line 3 of file x.f90\nFortran runtime error: File 'x' does not exist",
      "File 'x' does not exist"},
+    {"error_line", "Fatal Error: no rows", "no rows"},
+    {"error_line", "Internal Error: no rows", "no rows"},
     {"unhandled_exception", "Unhandled exception. System.IO.FileNotFoundException: x",
      "System.IO.FileNotFoundException: x"},
     {"compiler", "src/a.c:10:5: error: 'x' undeclared", "'x' undeclared", "src/a.c:10:5"},
@@ -158,6 +160,10 @@ const Example examples[] = {
     {"test_failed", "FAILED (failures=1)", "FAILED (failures=1)"},
     {"test_failed", "67% tests passed, 1 tests failed out of 3",
      "67% tests passed, 1 tests failed out of 3"},
+    {"test_failed", "FAILURE: Build failed with an exception.",
+     "FAILURE: Build failed with an exception."},
+    {"test_failed", "\xe2\x9c\x96 3 problems (2 errors, 1 warning)",
+     "\xe2\x9c\x96 3 problems (2 errors, 1 warning)"},
     {"test_failed", "not ok 3 - sums", "not ok 3 - sums"},
     {"slurm", "srun: error: node1: task 0: Exited with exit code 1",
      "error: node1: task 0: Exited with exit code 1"},
@@ -225,7 +231,9 @@ TEST(LogRules, WeakSignsAreWarnings) {
         "no rows at main.pl line 3.", "Failed to open the cache", "An error occurred while reading",
         "run.sh: line 2:   12 Terminated              sleep 9", "Exception: \"ValueError('x')\"",
         "(non-fatal) ERROR: disk is slow", "ERROR: no such tag (ignored)",
-        "ERROR attempt 1/3 failed, retrying in 5 s"}) {
+        "ERROR attempt 1/3 failed, retrying in 5 s",
+        "ERROR: pip's dependency resolver does not currently take into account all packages",
+        "2026-01-01 12:00:00.000000: E x/cuda_fft.cc:485] Unable to register cuFFT factory"}) {
     const auto found = scan(line);
     ASSERT_EQ(found.size(), 1U) << line;
     EXPECT_EQ(found[0].severity, Severity::warning) << line;
@@ -279,6 +287,13 @@ TEST(LogRules, WhatOnlyTalksOfErrorsIsNone) {
         "he said \"ERROR: x\"",
         "Standard Error: 0.12",
         "Error bars: off",
+        "error: mse",
+        "CRITICAL: 0, ERROR: 0, WARNING: 3",
+        "E: Total energy -3.2",
+        "[0]\ttrain-error:0.046522\ttest-error:0.042831",
+        "Validation Error: 0.2",
+        "10/10 - 0s - loss: 0.1 - mean_absolute_error: 0.2",
+        "Internal error: 0.001",
         "errors.py:12: raise ValueError",
         "KeyErrorHandler: on"}) {
     const auto found = scan(line);
@@ -356,6 +371,8 @@ TEST(LogRules, HostilePatternsAreRefused) {
   EXPECT_NE(fail_fault(Patterns(65, "x+")), "");
   EXPECT_NE(fail_fault({"((a{100}){100}){100}"}), "");
   EXPECT_NE(fail_fault({"(\\pL{1000}\\pN{1000}){9}"}), "");
+  EXPECT_EQ(fail_fault({"x{999}"}), "");
+  EXPECT_NE(fail_fault({"\\pL{99}"}), "") << "each letter of any alphabet takes many steps";
   EXPECT_EQ(fail_fault({std::string(499, '(') + "x" + std::string(499, ')')}), "");
 }
 

@@ -104,6 +104,13 @@ TEST(LogScanner, OtherRanksDoNotDisturbATraceback) {
   EXPECT_EQ(found[0].place, "run.py:5 in main");
 }
 
+TEST(LogScanner, TracebackMayEndWithANestedName) {
+  EXPECT_EQ(only(scan("Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n"
+                      "ray.exceptions.RayTaskError(ValueError): ray::f() (pid=1)\n"))
+                .message,
+            "ray.exceptions.RayTaskError(ValueError): ray::f() (pid=1)");
+}
+
 TEST(LogScanner, SyntaxErrorHasItsPlace) {
   EXPECT_EQ(only(scan("  File \"run.py\", line 3\n    print(\n         ^\n"
                       "SyntaxError: '(' was never closed\n")),
