@@ -184,8 +184,8 @@ inline constexpr std::size_t param_bytes_max = 64UL << 10;
 // What is told of one file at a time; beyond it only the number.
 inline constexpr std::size_t mistakes_max = 100;
 inline constexpr Duration ageing_step{60 * 60 * 1000};
-// How long a job that was pushed aside is left alone, from then and from when it goes on; doubled
-// with each further time, so that it ends however many others come.
+// How long a job that was pushed aside is left alone, from then and from when it goes on. Where it
+// is stopped and starts anew it is doubled each time, so that it ends however many others come.
 inline constexpr Duration undisturbed_first{60'000};
 
 // Notification. Targets of a configuration: each may have one program under way.

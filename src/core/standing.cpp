@@ -45,6 +45,8 @@ Time undisturbed_until(const Job& job) {
   if (job.preemptions == 0 && job.attempt.went_on.ms == 0) return {};
   Time from = std::max(job.preempted_at, job.attempt.went_on);
   if (job.preemptions > 0) from = std::max(from, job.attempt.started);
+  // A pause costs no work, so that any time brings it nearer to its end.
+  if (job.spec.when_preempted != WhenPreempted::requeue) return from + limits::undisturbed_first;
   constexpr int doublings_max = 20;  // 2 years
   const int doublings = std::clamp(job.preemptions - 1, 0, doublings_max);
   return from + limits::undisturbed_first * (1 << doublings);

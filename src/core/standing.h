@@ -25,8 +25,9 @@ struct Standing {
 // What pausing it frees, and what it needs to go on.
 [[nodiscard]] Demand freed_by_pause(const Demand& demand);
 
-// Until then a job that was pushed aside, or has just gone on, is left alone. The time doubles with
-// each preemption, so that it ends even if others of a higher priority come for ever.
+// Until then a job that was pushed aside, or has just gone on, is left alone. Where it would have
+// to start anew the time doubles with each preemption, so that it ends even if others come for
+// ever.
 [[nodiscard]] Time undisturbed_until(const Job& job);
 
 }  // namespace reeve

@@ -133,7 +133,7 @@ class Dispatcher {
   void go_on(Entry& entry, const Now& now);
   void preempt(const WaitingJobs::Choice& choice, const Now& now);
   // What is being done, or could be, to let it start before others.
-  void explain_making_room(const Job& job, std::vector<std::string>& reasons) const;
+  void explain_making_room(const Job& job, Time now, std::vector<std::string>& reasons) const;
   std::size_t starts_ahead(const Now& now) const;
   void act(JobId id, const Effect& effect, const Now& now);
   void start(Entry& entry, const Now& now);

@@ -117,7 +117,8 @@ void Dispatcher::preempt(const WaitingJobs::Choice& choice, const Now& now) {
   }
 }
 
-void Dispatcher::explain_making_room(const Job& job, std::vector<std::string>& reasons) const {
+void Dispatcher::explain_making_room(const Job& job, Time now,
+                                     std::vector<std::string>& reasons) const {
   const std::size_t before = reasons.size();
   for (const Resources::Holder& holder : resources_.holders()) {
     using Kind = Standing::Kind;
@@ -129,7 +130,7 @@ void Dispatcher::explain_making_room(const Job& job, std::vector<std::string>& r
   }
   if (!job.spec.preempt || reasons.size() > before) return;
   reasons.emplace_back(
-      wants_victims_ && waiting_.explain(job.id, shares_, {}).empty()
+      wants_victims_ && waiting_.explain(job.id, shares_, now).empty()
           ? "it may push others aside, but no job of a lower priority may be, or would help"
           : "it may push others aside (--preempt) when it is the first in the queue");
 }
@@ -149,7 +150,7 @@ std::vector<std::string> Dispatcher::explain(const Job& job, const Now& now) con
     reasons.push_back("nothing starts while the state can't be written: " + degraded_->message);
   for (std::string& reason : resources_.shortages(line_of(job).demand))
     reasons.push_back(std::move(reason));
-  explain_making_room(job, reasons);
+  explain_making_room(job, now.time, reasons);
   if (reasons.size() == known && pressure_ && is_held_back_) reasons.push_back(*pressure_);
   for (std::string& reason : waiting_.explain(job.id, shares_, now.time))
     reasons.push_back(std::move(reason));

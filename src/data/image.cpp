@@ -33,10 +33,10 @@ ImageLook look_at_image(int file) {
   if (!is_png && !is_jpeg)
     return {ImageLook::Verdict::broken, 0, 0, "it begins neither as a PNG nor as a JPEG"};
   const int copy = ::fcntl(file, F_DUPFD_CLOEXEC, 3);
+  ::lseek(file, 0, SEEK_SET);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(
       copy < 0 ? nullptr : ::fdopen(copy, "rb"), std::fclose);
   if (!stream) return {ImageLook::Verdict::unknown, 0, 0, errno_name(errno)};
-  std::rewind(stream.get());
   ImageLook look = is_png ? decode_png(stream.get()) : decode_jpeg(stream.get());
   // A disk that fails is no fault of the image.
   if (look.verdict == ImageLook::Verdict::broken && std::ferror(stream.get()) != 0)

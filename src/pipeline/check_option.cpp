@@ -85,8 +85,10 @@ Result<Bounds<T>> bounds_of(const std::string& text, std::string_view what) {
   const auto dots = text.find("..");
   const std::string first = text.substr(0, dots);
   const std::string last = dots == std::string::npos ? first : text.substr(dots + 2);
-  if (!first.empty() && !(bounds.least = number_of<T>(first))) return expected(what, text);
-  if (!last.empty() && !(bounds.most = number_of<T>(last))) return expected(what, text);
+  bounds.least = number_of<T>(first);
+  bounds.most = number_of<T>(last);
+  const bool is_wrong = (!first.empty() && !bounds.least) || (!last.empty() && !bounds.most);
+  if (is_wrong) return expected(what, text);
   if (!bounds.least && !bounds.most) return expected(what, text);
   return bounds;
 }

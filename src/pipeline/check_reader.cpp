@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/json.h"
 #include "base/text.h"
-#include "core/job.h"
+#include "core/validation.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/placeholder.h"
 
@@ -41,13 +42,15 @@ class Reader {
  public:
   Reader(const std::vector<Param>& params, Mistakes& mistakes)
       : params_(params), mistakes_(mistakes) {
-    for (const Param& param : params) known_.emplace_back(param.name);
-    known_.emplace_back("name");
+    for (const Param& param : params) in_words_.names.emplace_back(param.name);
+    in_path_.names = in_words_.names;
+    in_path_.names.emplace_back("name");
   }
 
   // Key by key, so that each one that is wrong is told.
   json::object read(const Node& check) {
     json::object out;
+    const std::size_t before = mistakes_.count();
     for (const Member& member : check.members) {
       json::object alone{{member.name, to_json(member.node)}};
       const auto decoded = decode_checks({alone});
@@ -57,12 +60,21 @@ class Reader {
         add_mistake(member, decoded.error().message);
     }
     if (check.find("kind") == nullptr) mistakes_.add(check.place, "a check needs a `kind`");
-    if (const Member* path = check.find("path")) look_at_text(path->node);
-    if (const Member* command = check.find("command")) look_at_command(command->node);
+    if (const Member* path = check.find("path")) look_at_text(path->node, in_path_);
+    if (const Member* command = check.find("command"))
+      for (const Node& word : command->node.elements) look_at_text(word, in_words_);
+    if (const Member* shell = check.find("shell")) look_at_script(shell->node);
+    if (mistakes_.count() == before) judge(check.place, out);
     return out;
   }
 
  private:
+  // What a placeholder may name, and what another one is.
+  struct Known {
+    std::vector<std::string_view> names;
+    std::string_view otherwise;
+  };
+
   void add_mistake(const Member& member, std::string_view message) {
     if (message.starts_with(decoded_name)) message.remove_prefix(decoded_name.size());
     const auto colon = std::min(message.find(": "), message.size());
@@ -76,28 +88,41 @@ class Reader {
                               shortened(path.substr(std::min<std::size_t>(1, path.size()))), rest));
   }
 
-  void look_at_text(const Node& node) {
+  void look_at_text(const Node& node, const Known& known) {
     for (const Piece& piece : split_placeholders(node.text()))
-      if (piece.is_param && std::ranges::find(known_, piece.text) == known_.end())
-        mistakes_.add(node.place,
-                      fmt::format("check: `{{{}}}` is no parameter, and not {{name}}{}",
-                                  shortened(piece.text),
-                                  mistakes_.is_full() ? "" : did_you_mean(piece.text, known_)));
+      if (piece.is_param && std::ranges::find(known.names, piece.text) == known.names.end())
+        mistakes_.add(
+            node.place,
+            fmt::format("check: `{{{}}}` is {}{}", shortened(piece.text), known.otherwise,
+                        mistakes_.is_full() ? "" : did_you_mean(piece.text, known.names)));
   }
 
-  void look_at_command(const Node& node) {
-    for (const Node& word : node.elements) look_at_text(word);
+  void look_at_script(const Node& node) {
     for (const Piece& piece : split_placeholders(node.text()))
       if (piece.is_param && std::ranges::find(params_, piece.text, &Param::name) != params_.end())
         mistakes_.add(node.place,
-                      fmt::format("check: `{{{}}}` is replaced in a command of words only: give "
-                                  "`command` as an array",
+                      fmt::format("check: `{{{}}}` is not replaced in a script: give `command`, an "
+                                  "array of words",
                                   piece.text));
+  }
+
+  // Whether all of it together makes sense.
+  void judge(Place place, const json::object& check) {
+    std::map<std::string, std::string> values;
+    for (const Param& param : params_) values[param.name] = "value";
+    const auto decoded = decode_checks({check});
+    Validation alone;
+    if (decoded) alone.checks = *decoded;
+    const auto fault = decoded ? find_fault(alone, values) : std::nullopt;
+    if (!fault) return;
+    constexpr std::string_view number = "check 1 ";  // it stands alone here
+    mistakes_.add(place, "check " + fault->substr(fault->starts_with(number) ? number.size() : 0));
   }
 
   const std::vector<Param>& params_;
   Mistakes& mistakes_;
-  std::vector<std::string_view> known_;
+  Known in_words_{{}, "no parameter"};
+  Known in_path_{{}, "no parameter, and not {name}"};
 };
 
 }  // namespace

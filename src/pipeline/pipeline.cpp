@@ -63,17 +63,16 @@ void add_words(const Pipeline& pipeline, const std::vector<std::string>& words, 
   spec.command.insert(spec.command.end(), words.begin(), words.end());
 }
 
-// Paths, and words that are executed as they are. A script of a checker is left alone.
+// Words that are executed as they are. Paths are left to the check itself, which knows what of a
+// value means something in a pattern.
 json::array fill_checks(const json::array& checks, const Values& values) {
   json::array out = checks;
   for (json::value& check : out) {
-    json::object& members = check.as_object();
-    if (json::value* path = members.if_contains("path"); path != nullptr && path->is_string())
-      *path = json::string(fill_placeholders(std::string(path->get_string()), values));
-    if (json::value* words = members.if_contains("command"); words != nullptr && words->is_array())
-      for (json::value& word : words->get_array())
-        if (word.is_string())
-          word = json::string(fill_placeholders(std::string(word.get_string()), values));
+    json::value* words = check.as_object().if_contains("command");
+    if (words == nullptr || !words->is_array()) continue;
+    for (json::value& word : words->get_array())
+      if (word.is_string())
+        word = json::string(fill_placeholders(std::string(word.get_string()), values));
   }
   return out;
 }

@@ -22,7 +22,7 @@ struct Pipeline {
   // What it submits. The words of the command, the name and the environment may have `{param}` in
   // them; the checks are in `checks`.
   JobSpec spec;
-  boost::json::array checks;     // as core/spec_json.h reads them, with `{param}` in paths
+  boost::json::array checks;     // as core/spec_json.h reads them; `{param}` in words of a command
   std::vector<Param> params;     // in the order of the file
   boost::json::object settings;  // options as the file gives them, those of [defaults] included
 

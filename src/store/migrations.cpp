@@ -222,7 +222,7 @@ int schema_version() {
   return static_cast<int>(steps.size());
 }
 
-Result<void> migrate(SQLite::Database& db) {
+Result<void> migrate(SQLite::Database& db, int version) {
   const int found = db.execAndGet("PRAGMA user_version").getInt();
   if (found > schema_version())
     return failed(ErrorCode::conflict,
@@ -230,13 +230,13 @@ Result<void> migrate(SQLite::Database& db) {
                               "this program knows up to {}); use that version, or another "
                               "REEVE_HOME",
                               db.getFilename(), found, schema_version()));
-  if (found > 0 && found < schema_version())
-    db.backup((db.getFilename() + ".before-v" + std::to_string(schema_version())).c_str(),
+  if (found > 0 && found < version)
+    db.backup((db.getFilename() + ".before-v" + std::to_string(version)).c_str(),
               SQLite::Database::Save);
-  for (int version = found; version < schema_version(); ++version) {
+  for (int done = found; done < version; ++done) {
     db.exec("BEGIN IMMEDIATE");
-    db.exec(steps[static_cast<std::size_t>(version)]);
-    db.exec(fmt::format("PRAGMA user_version = {}", version + 1));
+    db.exec(steps[static_cast<std::size_t>(done)]);
+    db.exec(fmt::format("PRAGMA user_version = {}", done + 1));
     db.exec("COMMIT");
   }
   return {};

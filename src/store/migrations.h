@@ -12,6 +12,7 @@ namespace reeve {
 
 // Brings an older database up to date, one transaction each step, after a copy was put beside the
 // file ("<file>.before-v2"). A newer one is refused in plain words; nothing of it is touched.
-[[nodiscard]] Result<void> migrate(SQLite::Database& db);
+// With an earlier version than this program's it stops there, as an older program would.
+[[nodiscard]] Result<void> migrate(SQLite::Database& db, int version = schema_version());
 
 }  // namespace reeve

@@ -455,7 +455,7 @@ void World::check_preemptions() {
     const auto job = dispatcher_->find(id);
     if (!job || !*job) continue;
     const Attempt& attempt = (*job)->attempt;
-    const Pushed is{(*job)->preempted_at, attempt.went_on,
+    const Pushed is{attempt.number, (*job)->preempted_at, attempt.went_on,
                     attempt.stop == StopCause::preempt || attempt.paused_by >= PausedBy::scheduler};
     const auto [found, is_first_look] = pushed_.emplace(id, is);
     const Pushed was = std::exchange(found->second, is);
@@ -475,7 +475,8 @@ void World::check_preemption(const Job& victim, const Pushed& before) {
   if (!(*other)->spec.preempt) fail("a job was pushed aside for one that did not ask for it");
   if (victim.spec.when_preempted == WhenPreempted::never)
     fail(fmt::format("job {} was pushed aside, and may not be", victim.id.value));
-  for (const Time last : {before.at, before.went_on})
+  const bool is_same_attempt = before.attempt == victim.attempt.number;
+  for (const Time last : {before.at, is_same_attempt ? before.went_on : Time{}})
     if (last.ms > 0 && time_ - last < limits::undisturbed_first)
       fail(fmt::format("job {} was pushed aside again too soon", victim.id.value));
 }

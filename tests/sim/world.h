@@ -93,6 +93,7 @@ class World {
   Now now() const { return {time_, UtcTime{1'800'000'000'000 + time_.ms}}; }
   // What is known of a job that may be pushed aside.
   struct Pushed {
+    std::int32_t attempt = 0;
     Time at;
     Time went_on;
     bool is_aside = false;

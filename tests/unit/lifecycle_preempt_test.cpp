@@ -200,8 +200,18 @@ TEST(Preemption, StandingTellsWhatMayBeDoneToAJob) {
   EXPECT_EQ(kind(after(running_job(), {fact::Cancel{"ann", {}}})), Kind::steady);
 }
 
-TEST(Preemption, JobIsLeftAloneForTwiceAsLongEachTime) {
+TEST(Preemption, JobIsLeftAloneForAMinuteAfterItWasPaused) {
   Job job = running_job();
+  job.preemptions = 5;
+  job.preempted_at = Time{1000};
+  EXPECT_EQ(undisturbed_until(job), Time{61'000});
+  job.attempt.went_on = Time{9000};
+  EXPECT_EQ(undisturbed_until(job), Time{69'000});
+}
+
+TEST(Preemption, JobThatStartsAnewIsLeftAloneForTwiceAsLongEachTime) {
+  Job job = running_job();
+  job.spec.when_preempted = WhenPreempted::requeue;
   EXPECT_EQ(undisturbed_until(job), Time{});
   job.attempt.went_on = Time{1000};  // after a user's pause
   EXPECT_EQ(undisturbed_until(job), Time{61'000});

@@ -112,7 +112,7 @@ severity = "warning"
   wanted.pipeline = "train";
   wanted.params = {{"n", "5"}};
   Check check;
-  check.path = "{name}_5.csv";
+  check.path = "{name}_{n}.csv";  // which the check replaces itself
   check.severity = Severity::warning;
   wanted.validation.checks = {check};
   EXPECT_EQ(to_line(spec_to_json(*made)), to_line(spec_to_json(wanted)));
@@ -209,8 +209,18 @@ TEST(PipelineFile, EachKindOfMistakeHasItsPlaceAndWords) {
       {"check = [{ kind = \"files\", pth = \"x\" }]",
        "3:28: check: `pth`: unknown; did you mean `path`?"},
       {"check = [{ kind = \"files\", path = 5 }]", "3:35: check: `path`: expected a string"},
+      {"check = [{ kind = \"files\", path = \"x\", columns = [\"a\"] }]",
+       "3:10: check (files x): `columns` has no meaning here"},
+      {"check = [{ kind = \"images\", path = \"x\", width = 1, width_min = 1 }]",
+       "3:10: check (images x): give width or width_min, not both"},
+      {"check = [{ kind = \"table\", ranges = { a = { min = \"x\" } } }]",
+       "3:51: check: `ranges.a.min`: expected a number"},
+      {"check = [{ kind = \"command\", shell = \"a {x}\" }]\nparams.x = 1",
+       "3:38: check: `{x}` is not replaced in a script: give `command`, an array of words"},
       {"check = [{ kind = \"files\", path = \"{x}\" }]",
        "3:35: check: `{x}` is no parameter, and not {name}"},
+      {"check = [{ kind = \"command\", command = [\"look\", \"{name}\"] }]",
+       "3:49: check: `{name}` is no parameter"},
   };
   for (const auto& [line, wanted] : cases) EXPECT_EQ(mistakes_of_line(line), Lines{wanted}) << line;
 }
