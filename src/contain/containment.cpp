@@ -58,14 +58,13 @@ std::vector<pid_t> Containment::glance() const {
 // for each, list again, and signal only those that are in both lists. A stranger that took a pid
 // before the pidfd was opened is not in the second list; one that took it later is not what the
 // pidfd stands for.
-int Containment::signal_all(int signal) const {
+int Containment::signal_each(const std::vector<pid_t>& pids, int signal) const {
   int sent = 0;
-  const std::vector<pid_t> first = members();
-  for (std::size_t from = 0; from < first.size(); from += chunk) {
+  for (std::size_t from = 0; from < pids.size(); from += chunk) {
     std::vector<std::pair<pid_t, Fd>> opened;
-    for (std::size_t i = from; i < std::min(from + chunk, first.size()); ++i) {
-      Fd pidfd(open_pidfd(first[i]));
-      if (pidfd) opened.emplace_back(first[i], std::move(pidfd));
+    for (std::size_t i = from; i < std::min(from + chunk, pids.size()); ++i) {
+      Fd pidfd(open_pidfd(pids[i]));
+      if (pidfd) opened.emplace_back(pids[i], std::move(pidfd));
     }
     const std::vector<pid_t> second = members();
     for (const auto& [pid, pidfd] : opened)
@@ -85,11 +84,10 @@ void Containment::freeze_round(bool frozen) const {
   }
   const std::vector<pid_t> inside = cgroup_members();
   // Descendants that are in no cgroup of ours.
+  std::vector<pid_t> outside;
   for (const pid_t pid : members())
-    if (!contains(inside, pid) && !is_stopped(pid)) {
-      const Fd pidfd(open_pidfd(pid));
-      if (pidfd && contains(members(), pid)) (void)send_signal(pidfd.get(), SIGSTOP);
-    }
+    if (!contains(inside, pid) && !is_stopped(pid)) outside.push_back(pid);
+  signal_each(outside, SIGSTOP);
 }
 
 bool Containment::is_frozen() const {

@@ -28,7 +28,7 @@ class Containment {
   [[nodiscard]] std::vector<pid_t> glance() const;
 
   // Sends `signal` to every member, each proven to be one through a pidfd. Returns how many.
-  int signal_all(int signal) const;
+  int signal_all(int signal) const { return signal_each(members(), signal); }
 
   // Freezes or thaws every member: by cgroup.freeze where there is a cgroup, and with SIGSTOP what
   // is not in it. One round; frozen processes run no more instructions, also not on SIGTERM.
@@ -49,6 +49,8 @@ class Containment {
   [[nodiscard]] bool is_cgroup_spent() const { return cgroup_killed_; }
 
  private:
+  // `pids` were members just now.
+  int signal_each(const std::vector<pid_t>& pids, int signal) const;
   [[nodiscard]] std::vector<pid_t> cgroup_members() const;
   [[nodiscard]] bool is_cgroup_populated() const;
 

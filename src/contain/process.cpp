@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,6 +85,15 @@ bool has_pending(pid_t pid, int signal) {
   for (const char* name : {"SigPnd:", "ShdPnd:"})
     if (const char* at = strstr(text, name)) pending |= strtoull(at + strlen(name), nullptr, 16);
   return (pending >> (signal - 1) & 1) != 0;
+}
+
+// Of a child of ours, without a look into /proc: where processes die by the thousand, most of what
+// is listed waits to be reaped.
+bool is_reapable(pid_t child) {
+  siginfo_t info{};
+  return waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT | __WALL) ==
+             0 &&
+         info.si_pid == child;
 }
 
 }  // namespace
@@ -174,17 +184,19 @@ std::vector<pid_t> children_of(pid_t pid) {
 }
 
 std::vector<pid_t> descendants_of(pid_t root) {
+  const pid_t self = getpid();
   std::vector<pid_t> found;
   std::vector<pid_t> open_parents{root};
   while (!open_parents.empty()) {
     const pid_t parent = open_parents.back();
     open_parents.pop_back();
     for (const pid_t child : children_of(parent)) {
+      if (parent == self && is_reapable(child)) continue;
       const auto stat = read_stat(child);
-      if (!stat) continue;
+      if (!stat || !is_alive(*stat)) continue;  // the dead have no children
       // Pids may be given out again while we read: a second sight of one ends the walk there.
       if (std::find(found.begin(), found.end(), child) != found.end()) continue;
-      if (is_alive(*stat)) found.push_back(child);
+      found.push_back(child);
       open_parents.push_back(child);
     }
   }

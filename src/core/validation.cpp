@@ -156,6 +156,13 @@ std::string title(const Check& check) {
   return short_text(out, limits::outcome_text_bytes_max);
 }
 
+std::string count_words(std::optional<std::int64_t> least, std::optional<std::int64_t> most) {
+  if (least && most && *least == *most) return std::to_string(*least);
+  if (least && most && *least > 0) return fmt::format("{} to {}", *least, *most);
+  if (most) return fmt::format("at most {}", *most);
+  return fmt::format("{} or more", least.value_or(0));
+}
+
 std::string expectation(const Check& check) {
   std::vector<std::string> parts;
   if (check.kind == CheckKind::log_clean) parts.emplace_back("no error in the log");

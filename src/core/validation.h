@@ -143,6 +143,9 @@ struct PathWords {
 // What is expected, in one line: "1 file or more; columns id, lat; 1000 rows or more".
 [[nodiscard]] std::string expectation(const Check& check);
 
+// How many are expected: "3", "3 or more", "at most 3", "2 to 5".
+[[nodiscard]] std::string count_words(std::optional<std::int64_t> least,
+                                      std::optional<std::int64_t> most);
 // An outcome with what is known before anything is looked at.
 [[nodiscard]] CheckOutcome begin_outcome(const Check& check);
 // Texts and names of files that came from anywhere become printable and short.

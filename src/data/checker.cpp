@@ -140,9 +140,8 @@ class CheckRun {
     const std::string fit = printable(path);
     std::string sentence =
         files_ == 0 ? fmt::format("no file fits `{}`", fit)
-                    : fmt::format("{} fit{} `{}`, expected {} {}", found, files_ == 1 ? "s" : "",
-                                  fit, is_few ? check_.count_min : *check_.count_max,
-                                  is_few ? "or more" : "at most");
+                    : fmt::format("{} fit{} `{}`, expected {}", found, files_ == 1 ? "s" : "", fit,
+                                  count_words(check_.count_min, check_.count_max));
     ++faults_;
     sentences_.insert(sentences_.begin(), std::move(sentence));
     found_.insert(found_.begin(), found);

@@ -160,10 +160,11 @@ class TableJudge {
 
   void judge_rows() {
     const std::string found = fmt::format("{} row{}", rows_, rows_ == 1 ? "" : "s");
-    if (check_.rows_min && rows_ < *check_.rows_min)
-      add(found, fmt::format("has {}, expected {} or more", found, *check_.rows_min));
-    if (check_.rows_max && rows_ > *check_.rows_max)
-      add(found, fmt::format("has {}, expected at most {}", found, *check_.rows_max));
+    const bool is_few = check_.rows_min && rows_ < *check_.rows_min;
+    const bool is_many = check_.rows_max && rows_ > *check_.rows_max;
+    if (is_few || is_many)
+      add(found,
+          fmt::format("has {}, expected {}", found, count_words(check_.rows_min, check_.rows_max)));
   }
 
   void add_metrics(const ColumnTerms& column, std::span<const std::optional<std::string>> cells) {

@@ -147,7 +147,7 @@ TEST_F(DataCheck, FilesAreCountedAndMustNotBeEmpty) {
   expect_failed("files sub/b.txt size=3", "sub/b.txt has 2 bytes, expected 3 or more");
   expect_failed("files x*.txt", "no file fits `x*.txt`");
   expect_failed("files *.txt count=2..", "1 file fits `*.txt`, expected 2 or more");
-  expect_failed("files *.txt count=..0", "1 file fits `*.txt`, expected 0 at most");
+  expect_failed("files *.txt count=..0", "1 file fits `*.txt`, expected 0");
   expect_passed("files x*.txt count=..0");
 }
 
@@ -252,6 +252,8 @@ TEST_F(DataCheck, TableIsJudgedByItsColumnsAndRows) {
   expect_failed("table a.csv columns=id,lat order=exact",
                 "a.csv has the columns id, lat, when, ok, expected exactly id, lat");
   expect_failed("table a.csv rows=3..", "a.csv has 2 rows, expected 3 or more");
+  expect_failed("table a.csv rows=3", "a.csv has 2 rows, expected 3");
+  expect_failed("table a.csv rows=4..9", "a.csv has 2 rows, expected 4 to 9");
   expect_failed("table a.csv rows=..1", "a.csv has 2 rows, expected at most 1");
   expect_failed("table a.csv range:lat=0..",
                 "a.csv has 1 value in the column `lat` outside of 0 or more, such as `-3`");
