@@ -173,7 +173,7 @@ CREATE TABLE finding (
   message TEXT NOT NULL,
   place TEXT NOT NULL,
   PRIMARY KEY (job, attempt, offset, rule)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 )sql",
                                            R"sql(
 ALTER TABLE job ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
