@@ -159,6 +159,15 @@ BOOST_DESCRIBE_STRUCT(CleanJobs, (), (jobs))
 BOOST_DESCRIBE_STRUCT(StopDaemon, (), (cancel_jobs))
 BOOST_DESCRIBE_STRUCT(Nothing, (), ())
 
+// The arguments of an operation; code `invalid` with the place of what is wrong.
+template <typename T>
+Result<T> decode_args(const json::object& args) {
+  T out;
+  if (auto decoded = decode_json(json::value(args), out, ""); !decoded)
+    return std::unexpected(decoded.error());
+  return out;
+}
+
 }  // namespace reeve::request
 
 namespace reeve {

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/memory_file.h"
 #include "base/text.h"
 #include "contain/enclosure.h"
 #include "contain/memory.h"
@@ -21,19 +21,6 @@
 
 namespace reeve::cli {
 namespace {
-
-Result<Fd> input_file(const std::string& text) {
-  Fd file(::memfd_create("input", MFD_CLOEXEC));
-  if (!file) return failed(OsError{errno, "make a file in memory"});
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const ssize_t wrote = ::write(file.get(), rest.data(), rest.size());
-    if (wrote <= 0) return failed(OsError{errno, "write a file in memory"});
-    rest.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-  ::lseek(file.get(), 0, SEEK_SET);
-  return file;
-}
 
 // What a new process inherits from us, as the command is to have it; ours again at the end.
 class Inheritance {
@@ -117,7 +104,7 @@ class ContainedRun {
   }
 
   Result<void> start() {
-    auto input = input_file(wish_.input);
+    auto input = memory_file(wish_.input);
     if (!input) return std::unexpected(input.error());
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return failed(OsError{errno, "make a pipe"});

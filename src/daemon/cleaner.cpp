@@ -1,12 +1,9 @@
 #include "daemon/cleaner.h"
 
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "core/limits.h"
@@ -26,24 +23,10 @@ void become_idle() {
 }  // namespace
 
 Cleaner::Cleaner(JobPlaces places)
-    : places_(std::move(places)),
-      ready_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      go_on_([this] { return go_on(); }) {
-  if (!ready_) throw std::system_error(errno, std::generic_category(), "make an eventfd");
-  worker_ = std::thread([this] { work(); });
-}
-
-Cleaner::~Cleaner() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  worker_.join();
-}
+    : places_(std::move(places)), go_on_([this] { return go_on(); }), worker_(become_idle) {}
 
 void Cleaner::measure(std::vector<JobFiles> files) {
-  enqueue([this, files = std::move(files)]() -> Outcome {
+  worker_.enqueue([this, files = std::move(files)]() -> std::optional<Outcome> {
     Measured measured;
     for (const JobFiles& one : files)
       measured.items.push_back(one.has_ended ? measure_job(one, places_, go_on_) : RetentionItem{});
@@ -52,7 +35,7 @@ void Cleaner::measure(std::vector<JobFiles> files) {
 }
 
 void Cleaner::remove(std::vector<Order> orders) {
-  enqueue([this, orders = std::move(orders)]() -> Outcome {
+  worker_.enqueue([this, orders = std::move(orders)]() -> std::optional<Outcome> {
     Cleaned cleaned;
     for (const Order& order : orders) {
       FilesRemoval removal = remove_job_files(order.files, order.parts, places_, go_on_);
@@ -64,7 +47,7 @@ void Cleaner::remove(std::vector<Order> orders) {
 }
 
 void Cleaner::find_unknown(std::vector<std::string> roots, std::set<std::string> known) {
-  enqueue([roots = std::move(roots), known = std::move(known)]() -> Outcome {
+  worker_.enqueue([roots = std::move(roots), known = std::move(known)]() -> std::optional<Outcome> {
     Found found;
     for (const std::string& root : roots) {
       const std::size_t room = limits::unknown_runs_max - found.unknown.size();
@@ -75,44 +58,10 @@ void Cleaner::find_unknown(std::vector<std::string> roots, std::set<std::string>
   });
 }
 
-std::vector<Cleaner::Outcome> Cleaner::collect() {
-  std::uint64_t count = 0;
-  (void)!::read(ready_.get(), &count, sizeof count);
-  const std::lock_guard lock(mutex_);
-  return std::exchange(outcomes_, {});
-}
-
 bool Cleaner::go_on() {
   if (++entries_ < limits::cleaning_entries_at_once) return true;
   entries_ = 0;
-  std::unique_lock lock(mutex_);
-  return !wake_.wait_for(lock, limits::cleaning_rest, [this] { return stopping_; });
-}
-
-void Cleaner::enqueue(std::function<Outcome()> task) {
-  {
-    const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
-  }
-  wake_.notify_one();
-}
-
-void Cleaner::work() {
-  become_idle();
-  while (true) {
-    std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
-    if (stopping_) return;
-    const auto task = std::move(tasks_.front());
-    tasks_.pop_front();
-    lock.unlock();
-    Outcome outcome = task();
-    lock.lock();
-    outcomes_.push_back(std::move(outcome));
-    lock.unlock();
-    const std::uint64_t one = 1;
-    (void)!::write(ready_.get(), &one, sizeof one);
-  }
+  return worker_.rest(limits::cleaning_rest);
 }
 
 }  // namespace reeve

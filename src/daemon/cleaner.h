@@ -1,15 +1,10 @@
 #pragma once
 // Measures and removes files of jobs, slowly, on a thread of its own: a tree may hold millions.
 
-#include <condition_variable>
-#include <deque>
-#include <functional>
-#include <mutex>
-#include <thread>
 #include <variant>
 #include <vector>
 
-#include "base/fd.h"
+#include "daemon/worker_thread.h"
 #include "output/job_files.h"
 
 namespace reeve {
@@ -33,8 +28,6 @@ class Cleaner {
 
   // Throws std::system_error without a descriptor or a thread to be had.
   explicit Cleaner(JobPlaces places);
-  // Stops in the middle of what it does; a removal is repeated by the next daemon.
-  ~Cleaner();
   Cleaner(const Cleaner&) = delete;
   Cleaner& operator=(const Cleaner&) = delete;
 
@@ -44,26 +37,19 @@ class Cleaner {
   void find_unknown(std::vector<std::string> roots, std::set<std::string> known);
 
   // What was finished since the last call.
-  [[nodiscard]] std::vector<Outcome> collect();
+  [[nodiscard]] std::vector<Outcome> collect() { return worker_.collect(); }
   // Readable when `collect` has something to give.
-  [[nodiscard]] int ready_descriptor() const { return ready_.get(); }
+  [[nodiscard]] int ready_descriptor() const { return worker_.ready_descriptor(); }
 
  private:
-  void work();
   // Between two files: rests now and then. False when the daemon stops.
   bool go_on();
-  void enqueue(std::function<Outcome()> task);
 
   JobPlaces places_;
-  Fd ready_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<Outcome()>> tasks_;
-  std::vector<Outcome> outcomes_;
-  bool stopping_ = false;
   int entries_ = 0;
   GoOn go_on_;
-  std::thread worker_;
+  // It stops in the middle of what it does; a removal is repeated by the next daemon.
+  WorkerThread<Outcome> worker_;
 };
 
 }  // namespace reeve

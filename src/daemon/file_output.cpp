@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,20 +58,9 @@ LogFacts log_facts(const Attempt& attempt) {
 
 FileOutput::FileOutput(std::string checkpoints, std::string validations,
                        std::vector<std::string> worker)
-    : checkpoints_(std::move(checkpoints)),
-      runner_(std::move(worker), std::move(validations)),
-      ready_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!ready_) throw std::system_error(errno, std::generic_category(), "make an eventfd");
-  worker_ = std::thread([this] { work(); });
-}
+    : checkpoints_(std::move(checkpoints)), runner_(std::move(worker), std::move(validations)) {}
 
 FileOutput::~FileOutput() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  worker_.join();
   for (const auto& [root, paths] : unused_)
     for (const std::string& path : paths) ::rmdir(path.c_str());
 }
@@ -144,11 +132,9 @@ void FileOutput::validate(const Job& job, const std::string& context) {
   reports_[key] = attempt.staging;
   if (const auto started = runner_.start(key, std::move(request)); !started) {
     reports_.erase(key);
-    const std::lock_guard lock(mutex_);
-    outcomes_.push_back(
+    worker_.put(
         {key, fact::Validated{ResultsVerdict::inconclusive,
                               "it could not be started: " + started.error().message, false}});
-    raise();
   }
 }
 
@@ -171,22 +157,14 @@ void FileOutput::publish(const Job& job) {
   const bool is_latest = verdict == ResultsVerdict::unchecked || verdict == ResultsVerdict::valid;
   PublishOrder order{job.key(), job.attempt.staging, job.attempt.publish_target,
                      is_latest ? job.spec.results_root + "/latest/" + job.spec.name : ""};
-  enqueue([this, order = std::move(order)] {
-    Observed outcome = fact_of(reeve::publish(order));
-    {
-      const std::lock_guard lock(mutex_);
-      outcomes_.push_back(std::move(outcome));
-    }
-    raise();
+  worker_.enqueue([order = std::move(order)]() -> std::optional<Observed> {
+    return fact_of(reeve::publish(order));
   });
 }
 
 void FileOutput::set_aside(const Job& job) {
   if (job.spec.staging == Staging::keep) return;  // it stays where it is
-  enqueue([path = job.attempt.staging] {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  });
+  remove_later(job.attempt.staging);
 }
 
 std::string FileOutput::checkpoint_directory(const Job& job) {
@@ -205,47 +183,21 @@ bool FileOutput::is_in_place(const Job& job) {
 void FileOutput::remove_checkpoints(JobId job) {
   const std::string path = checkpoints_ + "/" + std::to_string(job.value);
   if (::access(path.c_str(), F_OK) != 0) return;
-  enqueue([path] {
+  remove_later(path);
+}
+
+void FileOutput::remove_later(const std::string& path) {
+  worker_.enqueue([path]() -> std::optional<Observed> {
     std::error_code ignored;
     std::filesystem::remove_all(path, ignored);
+    return std::nullopt;
   });
 }
 
 std::vector<Observed> FileOutput::collect() {
-  std::uint64_t count = 0;
-  (void)!::read(ready_.get(), &count, sizeof count);
-  std::vector<Observed> outcomes;
-  {
-    const std::lock_guard lock(mutex_);
-    outcomes = std::exchange(outcomes_, {});
-  }
+  std::vector<Observed> outcomes = worker_.collect();
   take_reports(outcomes);
   return outcomes;
-}
-
-void FileOutput::raise() const {
-  const std::uint64_t one = 1;
-  (void)!::write(ready_.get(), &one, sizeof one);
-}
-
-void FileOutput::enqueue(std::function<void()> task) {
-  {
-    const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
-  }
-  wake_.notify_one();
-}
-
-void FileOutput::work() {
-  while (true) {
-    std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
-    if (stopping_) return;
-    const auto task = std::move(tasks_.front());
-    tasks_.pop_front();
-    lock.unlock();
-    task();
-  }
 }
 
 }  // namespace reeve

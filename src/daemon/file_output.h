@@ -2,17 +2,13 @@
 // Staging directories and their publication, by one worker thread: bringing results to the disk
 // can take minutes, and the queue goes on meanwhile.
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "base/fd.h"
 #include "daemon/validation_runner.h"
+#include "daemon/worker_thread.h"
 #include "output/output.h"
 #include "output/publish.h"
 
@@ -43,31 +39,22 @@ class FileOutput : public Output {
   std::vector<Observed> collect() override;
 
   // Readable when `collect` has something to give.
-  [[nodiscard]] int ready_descriptor() const { return ready_.get(); }
+  [[nodiscard]] int ready_descriptor() const { return worker_.ready_descriptor(); }
   void when_validating(std::function<void(pid_t)> started) {
     runner_.on_started = std::move(started);
   }
   [[nodiscard]] int validated_descriptor() const { return runner_.ready_descriptor(); }
 
  private:
-  void work();
-  void enqueue(std::function<void()> task);
-  void raise() const;
   bool reuse(const std::string& root, const std::string& path);
-
   void take_reports(std::vector<Observed>& outcomes);
+  void remove_later(const std::string& path);
 
   std::string checkpoints_;
   ValidationRunner runner_;
-  std::map<AttemptKey, std::string> reports_;  // the directories that they go into
-  Fd ready_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> tasks_;
-  std::vector<Observed> outcomes_;
-  bool stopping_ = false;
+  std::map<AttemptKey, std::string> reports_;               // the directories that they go into
   std::map<std::string, std::vector<std::string>> unused_;  // empty ones, by results root
-  std::thread worker_;
+  WorkerThread<Observed> worker_;
 };
 
 }  // namespace reeve

@@ -18,13 +18,7 @@
 namespace reeve {
 namespace {
 
-template <typename T>
-Result<T> decode_args(const json::object& args) {
-  T out;
-  if (auto decoded = decode_json(json::value(args), out, ""); !decoded)
-    return std::unexpected(decoded.error());
-  return out;
-}
+using request::decode_args;
 
 Result<std::vector<JobState>> parse_states(const std::vector<std::string>& words) {
   std::vector<JobState> states;
@@ -54,6 +48,14 @@ Service::Service(Store& store, Dispatcher& dispatcher, Watch& watch, const Queue
       watch_(watch),
       clock_(clock),
       results_root_(std::move(results_root)) {}
+
+void reply_when_committed(Dispatcher& dispatcher, json::value answer, Reply reply) {
+  dispatcher.when_committed(
+      [answer = std::move(answer), reply = std::move(reply)](const Result<void>& committed) {
+        if (!committed) return reply(std::unexpected(committed.error()));
+        reply(answer);
+      });
+}
 
 void Service::handle(Request request, Reply reply) {
   static constexpr std::array<std::pair<std::string_view, Handler>, 24> handlers{{
@@ -130,11 +132,14 @@ void Service::submit(const json::object& args, Reply reply) {
   if (!ids) return reply(std::unexpected(ids.error()));
   json::array numbers;
   for (const JobId id : *ids) numbers.emplace_back(id.value);
-  dispatcher_.when_committed(
-      [numbers = std::move(numbers), reply = std::move(reply)](const Result<void>& committed) {
-        if (!committed) return reply(std::unexpected(committed.error()));
-        reply(json::value(json::object{{"ids", numbers}}));
-      });
+  reply_when_committed(dispatcher_, json::object{{"ids", std::move(numbers)}}, std::move(reply));
+}
+
+Result<Job> Service::load(std::int64_t id) const {
+  auto job = store_.load({id});
+  if (!job) return std::unexpected(job.error());
+  if (!*job) return failed(ErrorCode::not_found, fmt::format("there is no job {}", id));
+  return std::move(**job);
 }
 
 void Service::list(const json::object& args, Reply reply) {
@@ -162,13 +167,11 @@ void Service::show(const json::object& args, Reply reply) {
   if (!decoded) return reply(std::unexpected(decoded.error()));
   json::array out;
   for (const std::int64_t id : decoded->ids) {
-    // From the disk: what is told is what would survive.
-    const auto job = store_.load({id});
+    const auto job = load(id);
     if (!job) return reply(std::unexpected(job.error()));
-    if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id)));
-    json::object shown = job_to_json(**job);
-    if (const auto live = watch_.live(**job); live && is_active((*job)->state)) {
-      const auto earlier = store_.durations((*job)->spec.name);
+    json::object shown = job_to_json(*job);
+    if (const auto live = watch_.live(*job); live && is_active(job->state)) {
+      const auto earlier = store_.durations(job->spec.name);
       if (!earlier) return reply(std::unexpected(earlier.error()));
       shown["live"] = live_to_json(*live, *earlier);
     }
@@ -211,11 +214,8 @@ void Service::each(const std::vector<std::int64_t>& ids,
                          {"code", to_word(applied.error().code)},
                          {"message", applied.error().message}});
   }
-  dispatcher_.when_committed(
-      [results = std::move(results), reply = std::move(reply)](const Result<void>& committed) {
-        if (!committed) return reply(std::unexpected(committed.error()));
-        reply(json::value(json::object{{"results", results}}));
-      });
+  reply_when_committed(dispatcher_, json::object{{"results", std::move(results)}},
+                       std::move(reply));
 }
 
 void Service::change_each(const std::vector<std::int64_t>& ids, const Fact& wish, Reply reply) {
@@ -271,10 +271,9 @@ void Service::specifications(const json::object& args, Reply reply) {
   if (!decoded) return reply(std::unexpected(decoded.error()));
   json::array out;
   for (const std::int64_t id : decoded->ids) {
-    const auto job = store_.load({id});
+    const auto job = load(id);
     if (!job) return reply(std::unexpected(job.error()));
-    if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id)));
-    out.push_back(spec_to_json((*job)->spec));
+    out.push_back(spec_to_json(job->spec));
   }
   reply(json::value(json::object{{"specs", std::move(out)}}));
 }
@@ -284,14 +283,13 @@ void Service::explain(const json::object& args, Reply reply) {
   if (!decoded) return reply(std::unexpected(decoded.error()));
   json::array out;
   for (const std::int64_t id : decoded->ids) {
-    const auto job = store_.load({id});
+    const auto job = load(id);
     if (!job) return reply(std::unexpected(job.error()));
-    if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id)));
     json::object explained;
-    explained["job"] = job_to_json(**job);
-    explained["why"] = encode_json(dispatcher_.explain(**job, clock_.now()));
-    explained["processes"] = dispatcher_.processes(**job);
-    const auto findings = store_.findings({id}, (*job)->attempt.number);
+    explained["job"] = job_to_json(*job);
+    explained["why"] = encode_json(dispatcher_.explain(*job, clock_.now()));
+    explained["processes"] = dispatcher_.processes(*job);
+    const auto findings = store_.findings({id}, job->attempt.number);
     if (!findings) return reply(std::unexpected(findings.error()));
     json::array found;
     for (const Finding& finding : *findings) found.push_back(finding_to_json(finding));
@@ -323,12 +321,9 @@ void Service::wait(const json::object& args, Reply reply) {
   Waiter waiter{{}, "", {}, std::move(reply)};
   for (const std::int64_t id : decoded->ids) waiter.all.push_back({id});
   for (const JobId id : waiter.all) {
-    const auto job = store_.load(id);
+    const auto job = load(id.value);
     if (!job) return waiter.reply(std::unexpected(job.error()));
-    if (!*job)
-      return waiter.reply(
-          failed(ErrorCode::not_found, fmt::format("there is no job {}", id.value)));
-    if (!is_terminal((*job)->state)) waiter.ids.push_back(id);
+    if (!is_terminal(job->state)) waiter.ids.push_back(id);
   }
   if (waiter.ids.empty()) return answer(waiter);
   std::ranges::sort(waiter.ids);
@@ -340,12 +335,10 @@ void Service::wait(const json::object& args, Reply reply) {
 void Service::watch(const json::object& args, Reply reply) {
   const auto decoded = decode_args<request::WatchJob>(args);
   if (!decoded) return reply(std::unexpected(decoded.error()));
-  const auto job = store_.load({decoded->id});
+  const auto job = load(decoded->id);
   if (!job) return reply(std::unexpected(job.error()));
-  if (!*job)
-    return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", decoded->id)));
   Waiter waiter{{{decoded->id}}, decoded->seen, {{decoded->id}}, std::move(reply)};
-  if (to_word((*job)->state) != decoded->seen) return answer(waiter);
+  if (to_word(job->state) != decoded->seen) return answer(waiter);
   waiters_.push_back(std::move(waiter));
 }
 
@@ -390,10 +383,7 @@ void Service::events(const json::object& args, Reply reply) {
   query.after = decoded->after;
   if (decoded->job) {
     query.job = JobId{*decoded->job};
-    const auto job = store_.load(*query.job);
-    if (!job) return reply(std::unexpected(job.error()));
-    if (!*job)
-      return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", *decoded->job)));
+    if (const auto job = load(*decoded->job); !job) return reply(std::unexpected(job.error()));
   }
   query.rows_max = decoded->limit <= 0 ? limits::page_rows_max : decoded->limit;
   const auto events = store_.events(query);
@@ -410,21 +400,20 @@ void Service::environment(const json::object& args, Reply reply) {
   if (!decoded) return reply(std::unexpected(decoded.error()));
   json::object variables;
   for (const std::int64_t id : decoded->ids) {
-    const auto job = store_.load({id});
+    const auto job = load(id);
     if (!job) return reply(std::unexpected(job.error()));
-    if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id)));
-    const auto text = store_.context((*job)->context);
+    const auto text = store_.context(job->context);
     if (!text) return reply(std::unexpected(text.error()));
     const auto context = context_from_text(*text);
     if (!context) return reply(std::unexpected(context.error()));
     const auto put = [&](const std::string& name, const std::string& value) {
-      variables[name] = is_secret_name(name, (*job)->spec.secrets) ? "***" : value;
+      variables[name] = is_secret_name(name, job->spec.secrets) ? "***" : value;
     };
     for (const std::string& variable : context->environment) {
       const auto equals = variable.find('=');
       if (equals != std::string::npos) put(variable.substr(0, equals), variable.substr(equals + 1));
     }
-    for (const auto& [name, value] : (*job)->spec.environment) put(name, value);
+    for (const auto& [name, value] : job->spec.environment) put(name, value);
   }
   reply(json::value(json::object{{"environment", std::move(variables)}}));
 }
@@ -436,13 +425,12 @@ void Service::provenance(const json::object& args, Reply reply) {
   json::array jobs;
   json::object recorded;
   for (const std::int64_t id : decoded->ids) {
-    const auto job = store_.load({id});
+    const auto job = load(id);
     if (!job) return reply(std::unexpected(job.error()));
-    if (!*job) return reply(failed(ErrorCode::not_found, fmt::format("there is no job {}", id)));
-    const std::string context = std::to_string((*job)->context);
-    jobs.push_back({{"id", id}, {"directory", (*job)->spec.directory}, {"context", context}});
+    const std::string context = std::to_string(job->context);
+    jobs.push_back({{"id", id}, {"directory", job->spec.directory}, {"context", context}});
     if (recorded.contains(context)) continue;
-    const auto text = store_.provenance((*job)->context);
+    const auto text = store_.provenance(job->context);
     if (!text) return reply(std::unexpected(text.error()));
     if (text->empty()) continue;
     auto value = parse_json(*text);

@@ -20,6 +20,9 @@ namespace reeve {
 // Answers one request, now or later, once. Answering after the client has gone does nothing.
 using Reply = std::function<void(Result<json::value>)>;
 
+// Answers once what the dispatcher was asked for is durable, or why it is not.
+void reply_when_committed(Dispatcher& dispatcher, json::value answer, Reply reply);
+
 class Service {
  public:
   Service(Store& store, Dispatcher& dispatcher, Watch& watch, const QueueClock& clock,
@@ -77,6 +80,8 @@ class Service {
   void each(const std::vector<std::int64_t>& ids, const std::function<Result<void>(JobId)>& apply,
             Reply reply);
   void answer(Waiter& waiter);
+  // Code `not_found` without such a job. From the disk: what is told is what would survive.
+  [[nodiscard]] Result<Job> load(std::int64_t id) const;
   [[nodiscard]] Result<void> check_further(const JobSpec& spec) const;
   // What the dispatcher hands to the store as the context of jobs.
   [[nodiscard]] Result<std::string> record(const std::string& context,

@@ -12,13 +12,7 @@
 namespace reeve {
 namespace {
 
-template <typename T>
-Result<T> decode_args(const json::object& args) {
-  T out;
-  if (auto decoded = decode_json(json::value(args), out, ""); !decoded)
-    return std::unexpected(decoded.error());
-  return out;
-}
+using request::decode_args;
 
 json::value time_or_null(UtcTime time) {
   return time.ms == 0 ? json::value(nullptr) : json::value(to_rfc3339(time));
@@ -192,11 +186,8 @@ void UpkeepService::remark(const std::vector<std::int64_t>& ids, const Remark& r
     }
     results.push_back(std::move(result));
   }
-  dispatcher_.when_committed(
-      [results = std::move(results), reply = std::move(reply)](const Result<void>& committed) {
-        if (!committed) return reply(std::unexpected(committed.error()));
-        reply(json::value(json::object{{"results", results}}));
-      });
+  reply_when_committed(dispatcher_, json::object{{"results", std::move(results)}},
+                       std::move(reply));
 }
 
 void UpkeepService::keep(const json::object& args, Reply reply) {

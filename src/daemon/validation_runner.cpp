@@ -7,7 +7,6 @@
 #include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include <system_error>
 
 #include "base/check.h"
+#include "base/memory_file.h"
 #include "contain/process.h"
 #include "core/job.h"
 
@@ -38,19 +38,6 @@ Result<Pipe> make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return failed(OsError{errno, "make a pipe"});
   return Pipe{Fd(ends[0]), Fd(ends[1])};
-}
-
-Result<Fd> file_with(const std::string& text) {
-  Fd file(::memfd_create("request", MFD_CLOEXEC));
-  if (!file) return failed(OsError{errno, "make a file in memory"});
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const ssize_t wrote = ::write(file.get(), rest.data(), rest.size());
-    if (wrote <= 0) return failed(OsError{errno, "write a file in memory"});
-    rest.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-  ::lseek(file.get(), 0, SEEK_SET);
-  return file;
 }
 
 void arm(int timer, Duration wait) {
@@ -254,7 +241,7 @@ Result<void> ValidationRunner::spawn(Run& run) const {
   const std::string text = to_line(encode_json(run.request));
   if (text.size() > limits::validation_request_bytes_max)
     return failed(ErrorCode::too_large, "the request for the validation is too large");
-  auto input = file_with(text);
+  auto input = memory_file(text);
   if (!input) return std::unexpected(input.error());
   auto output = make_pipe();
   if (!output) return std::unexpected(output.error());

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <cstring>
 
 #include "base/fd.h"
+#include "base/memory_file.h"
 #include "base/text.h"
 #include "contain/enclosure.h"
 
@@ -20,18 +20,6 @@ namespace {
 using Kind = TryOutcome::Kind;
 
 constexpr std::size_t quoted_bytes_max = 500;
-
-Result<Fd> memory_file(const char* name, std::string_view text) {
-  Fd file(::memfd_create(name, MFD_CLOEXEC));
-  if (!file) return failed(OsError{errno, "make a file in memory"});
-  while (!text.empty()) {
-    const ssize_t wrote = ::write(file.get(), text.data(), text.size());
-    if (wrote <= 0) return failed(OsError{errno, "write a file in memory"});
-    text.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-  ::lseek(file.get(), 0, SEEK_SET);
-  return file;
-}
 
 // The last line that it printed, which most often says what went wrong.
 std::string last_words(int fd) {
@@ -90,8 +78,8 @@ void set_environment(const DeliveryOrder& order) {
 
 TryOutcome run(const DeliveryOrder& order, const std::vector<std::string>& words,
                std::string_view input) {
-  const auto in = memory_file("payload", input);
-  const auto err = memory_file("stderr", "");
+  const auto in = memory_file(input);
+  const auto err = memory_file("");
   if (!in) return {Kind::temporary, in.error().message, std::nullopt};
   if (!err) return {Kind::temporary, err.error().message, std::nullopt};
   const char* no_cgroup = std::getenv("REEVE_NO_CGROUP");  // NOLINT(concurrency-mt-unsafe)
