@@ -22,6 +22,12 @@ import processes
 from processes import PATIENCE, until
 from programs import Answer, Code, Command, hostile_program, program, strings_in
 
+# Who starts us in the background of a shell lets us ignore them, and that is inherited.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL),
+                      (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, usual)
+
 NOBODY = 65534
 IS_ROOT = os.geteuid() == 0
 
