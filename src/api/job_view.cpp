@@ -35,6 +35,7 @@ void add_evidence(const Job& job, json::object& out) {
   out["log_warnings"] = evidence.warnings;
   out["first_error"] =
       evidence.first_error ? finding_to_json(*evidence.first_error) : json::value(nullptr);
+  out["metrics"] = encode_json(evidence.metrics);
   out["validation"] = to_word(evidence.verdict);
   out["validation_words"] = text_or_null(evidence.verdict_words);
 }

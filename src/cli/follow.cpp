@@ -224,6 +224,15 @@ void tell_end(const json::object& job, bool always) {
   if (leftovers > 0)
     say(fmt::format("job {} left {} process{} behind; {} ended", id, leftovers,
                     leftovers == 1 ? "" : "es", leftovers == 1 ? "it was" : "they were"));
+  const std::string verdict = text_of(job, "validation");
+  if (state == "completed" && (verdict == "inconclusive" || verdict == "invalid"))
+    say(fmt::format("results of job {} are {}: {}", id, verdict,
+                    printable(text_of(job, "validation_words"))));
+  const json::array& gap = job.at("log_gap").as_array();
+  if (state == "completed" && gap.at(1).to_number<std::int64_t>() > 0)
+    say(fmt::format(
+        "job {}: the cap of its log dropped {} of it, where errors may have been missed", id,
+        size_text(gap.at(1).to_number<std::int64_t>() - gap.at(0).to_number<std::int64_t>())));
   if (const std::string results = text_of(job, "results_dir"); !results.empty())
     say(fmt::format("results of job {}: {}", id, printable(results)));
 }

@@ -68,9 +68,16 @@ Result<JobSpec> edit_spec(JobSpec spec, const GivenOptions& given) {
 }
 
 Result<JobSpec> override_spec(JobSpec spec, const GivenOptions& given) {
-  for (const auto& [option, value] : given.values)
-    if (auto applied = option->apply(spec, value); !applied)
-      return failed(applied.error(), "--" + option->long_name());
+  const auto apply = [&](bool are_retries) -> Result<void> {
+    for (const auto& [option, value] : given.values)
+      if (option->is_named("retry") == are_retries)
+        if (auto applied = option->apply(spec, value); !applied)
+          return failed(applied.error(), "--" + option->long_name());
+    return {};
+  };
+  // A number of retries that was given counts, and not the one that rules for them bring along.
+  if (auto applied = apply(false); !applied) return std::unexpected(applied.error());
+  if (auto applied = apply(true); !applied) return std::unexpected(applied.error());
   return spec;
 }
 

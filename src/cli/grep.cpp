@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "api/log_reader.h"
 #include "base/text.h"
@@ -97,14 +98,15 @@ class Output {
   bool is_read_ = true;
 };
 
-// The number of lines that match.
-std::int64_t search_log(const GrepCommand& options, const Pattern& pattern, std::int64_t job,
-                        const std::string& path, Output& output) {
+// The number of lines that match; nothing when the log can't be read, which was said.
+std::optional<std::int64_t> search_log(const GrepCommand& options, const Pattern& pattern,
+                                       std::int64_t job, const std::string& path, Output& output) {
   auto reader = LogReader::open(path);
   if (!reader) {
     // The file is made with the first output.
-    if (reader.error().code != ErrorCode::not_found) say(reader.error().message);
-    return 0;
+    if (reader.error().code == ErrorCode::not_found) return 0;
+    say(reader.error().message);
+    return std::nullopt;
   }
   const bool tells_lines = !options.count && !options.list;
   LineSearch::Options lines = tells_lines ? options.lines : LineSearch::Options{};
@@ -146,6 +148,7 @@ void run_grep(const GrepCommand& options) {
   if (!ids) return refuse(ids.error());
   Output output(options);
   std::int64_t found = 0;
+  bool is_unread = false;
   for (const auto& piece : in_pieces(*ids)) {
     const auto reply = client->call("getJobs", {{"ids", to_array(piece)}});
     if (!reply) return refuse(reply.error());
@@ -153,15 +156,18 @@ void run_grep(const GrepCommand& options) {
       const json::object& job = value.as_object();
       const std::string path = text_of(job, "log_path");
       const std::int64_t id = number_of(job, "id");
-      if (!path.empty())
-        found += search_log(options, *pattern, id, path, output);
-      else if (options.count)
+      if (!path.empty()) {
+        const auto matches = search_log(options, *pattern, id, path, output);
+        is_unread |= !matches;
+        found += matches.value_or(0);
+      } else if (options.count) {
         output.add_count(id, 0);
+      }
       if (!output.is_read()) return;
     }
   }
   output.flush();
-  finish(found > 0 ? 0 : none_found);
+  finish(found > 0 ? 0 : is_unread ? not_searched : none_found);
 }
 
 }  // namespace

@@ -208,6 +208,10 @@ void print_details(const json::object& job) {
   line("started", text_of(job, "started_at"));
   line("ended", text_of(job, "ended_at"));
   if (const auto* live = job.if_contains("live")) out += live_lines(live->as_object());
+  std::string told;
+  for (const auto& [name, value] : job.at("metrics").as_object())
+    told += (told.empty() ? "" : ", ") + std::string(name) + "=" + std::string(value.as_string());
+  if (!told.empty()) line("told", printable(told));
   if (text_of(job, "validation") != "unchecked")
     line("results are",
          text_of(job, "validation") + (text_of(job, "validation_words").empty()

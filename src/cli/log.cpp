@@ -21,11 +21,13 @@ struct LogCommand {
   bool path = false;
 };
 
-bool print_log(const std::string& path, const LogCommand& options) {
+bool print_log(const std::string& path, const LogCommand& options, bool& is_unread) {
   auto reader = LogReader::open(path);
   if (!reader) {
     // The file is made with the first output.
-    if (reader.error().code != ErrorCode::not_found) say(reader.error().message);
+    if (reader.error().code == ErrorCode::not_found) return true;
+    say(reader.error().message);
+    is_unread = true;
     return true;
   }
   if (options.tail > 0) reader->seek_to_last_lines(options.tail);
@@ -46,6 +48,7 @@ void run_log(const LogCommand& options) {
   if (!ids) return finish(fail(ids.error()));
   const auto reply = client->call("getJobs", {{"ids", to_array(*ids)}});
   if (!reply) return finish(fail(reply.error()));
+  bool is_unread = false;
   for (const json::value& value : reply->at("jobs").as_array()) {
     const json::object& job = value.as_object();
     const std::string path = text_of(job, "log_path");
@@ -54,10 +57,11 @@ void run_log(const LogCommand& options) {
     } else if (path.empty()) {
       say(fmt::format("job {} is {} and has written nothing yet", number_of(job, "id"),
                       text_of(job, "state")));
-    } else if (!print_log(path, options)) {
+    } else if (!print_log(path, options, is_unread)) {
       return;  // nobody reads on
     }
   }
+  finish(is_unread ? exit_codes::refused : 0);
 }
 
 struct FollowCommand {

@@ -169,6 +169,7 @@ struct Evidence {
   Declared declared = Declared::nothing;
   std::string declared_reason;
   std::map<std::string, std::string> metrics;  // that it told
+  bool needs_beats = false;                    // it has sent one: only beats are signs of life
   bool has_results = false;  // it had written some when nothing of it lived any more
   // What its log holds from this offset on was written by what it had left behind, after that was
   // asked to end; -1: nothing was. No error there is its own.

@@ -35,6 +35,8 @@ class Life {
   // of I/O.
   void observe(const LifeSample& sample, Duration active);
   void beat(Duration active);
+  // It has sent beats before anybody looked.
+  void require_beats() { needs_beats_ = true; }
   // The time of the heartbeat file's last change, in any unit; nothing while there is no file. A
   // first sight of a file is a beat: nobody but the job makes it.
   void observe_heartbeat_file(std::optional<std::int64_t> changed, Duration active);

@@ -308,6 +308,21 @@ class Transition : private StepBuilder {
     return done();
   }
 
+  Outcome operator()(const fact::Told& told) {
+    if (!is_active(job().state) || attempt().end_step > EndStep::examine)
+      return refuse("its end is judged");
+    Evidence& evidence = attempt().evidence;
+    if (told.failure) {
+      evidence.declared = Declared::failure;
+      evidence.declared_reason = *told.failure;
+    }
+    for (const auto& [name, value] : told.results)
+      if (evidence.metrics.contains(name) || evidence.metrics.size() < limits::metrics_max)
+        evidence.metrics[name] = value;
+    evidence.needs_beats |= told.needs_beats;
+    return done();
+  }
+
   Outcome operator()(const fact::Examined& examined) {
     if (attempt().end_step != EndStep::examine) return refuse("it is not being examined");
     attempt().evidence.declared = examined.declared;

@@ -130,6 +130,12 @@ struct Noted {
   std::string kind;
   std::string words;
 };
+// What the job has said of itself, told at once: who watches it may die.
+struct Told {
+  std::optional<std::string> failure;
+  std::map<std::string, std::string> results;
+  bool needs_beats = false;
+};
 // The log was read to its end, and so was what the job said of itself.
 struct Examined {
   Declared declared = Declared::nothing;
@@ -171,13 +177,13 @@ struct KeeperGone {
 
 }  // namespace fact
 
-using Fact =
-    std::variant<fact::Hold, fact::Release, fact::Cancel, fact::Pause, fact::Resume, fact::Retry,
-                 fact::Edit, fact::Remarked, fact::Paused, fact::Due, fact::Preempt, fact::GoOn,
-                 fact::Intend, fact::Launch, fact::Launched, fact::LaunchFailed, fact::Withdraw,
-                 fact::Started, fact::Exited, fact::Ended, fact::KillStuck, fact::TimeLimit,
-                 fact::Stalled, fact::Found, fact::Noted, fact::Examined, fact::Validated,
-                 fact::Published, fact::PublishClash, fact::PublishFailed, fact::KeeperGone>;
+using Fact = std::variant<fact::Hold, fact::Release, fact::Cancel, fact::Pause, fact::Resume,
+                          fact::Retry, fact::Edit, fact::Remarked, fact::Paused, fact::Due,
+                          fact::Preempt, fact::GoOn, fact::Intend, fact::Launch, fact::Launched,
+                          fact::LaunchFailed, fact::Withdraw, fact::Started, fact::Exited,
+                          fact::Ended, fact::KillStuck, fact::TimeLimit, fact::Stalled, fact::Found,
+                          fact::Noted, fact::Told, fact::Examined, fact::Validated, fact::Published,
+                          fact::PublishClash, fact::PublishFailed, fact::KeeperGone>;
 
 // A fact about one start of one job. Facts of an older start change nothing.
 struct Observed {

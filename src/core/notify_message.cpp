@@ -112,7 +112,7 @@ Result<NotifyMessage> parse_notify(std::string_view datagram) {
       message.fail = short_line(value);
     else
       take_systemd(message, key, value);
-    if (!taken) return std::unexpected(taken.error());
+    if (!taken && message.not_understood.empty()) message.not_understood = taken.error().message;
   }
   return message;
 }

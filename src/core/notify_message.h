@@ -31,10 +31,12 @@ struct NotifyMessage {
   std::optional<Progress> progress;  // what of it was told
   std::vector<std::pair<std::string, std::string>> results;
   std::optional<std::string> fail;  // why the job says that it failed
+  std::string not_understood;       // the first value of ours that could not be, and what it was
 };
 
-// Refused: empty, larger than limits::notify_bytes_max, with a NUL in it, or a value of ours that
-// can't be understood; the sentence names it. Values of systemd's that can't be are ignored.
+// Refused: empty, larger than limits::notify_bytes_max, or with a NUL in it. A value of ours that
+// can't be understood is told in the message, and the others count; values of systemd's that can't
+// be are ignored.
 [[nodiscard]] Result<NotifyMessage> parse_notify(std::string_view datagram);
 
 // The opposite of parsing, for the commands of a job: what is set of progress, results and fail.

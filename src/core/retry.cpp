@@ -79,7 +79,7 @@ std::optional<Duration> next_attempt_in(const Job& job) {
   // Jobs that allow it for lost attempts get one retry even if they asked for none in particular.
   std::int32_t retries = job.spec.retry.retries;
   if (job.attempt.state == JobState::lost && job.spec.retry.on_lost) retries = std::max(retries, 1);
-  if (is_retried_when_hung(job)) retries = std::max(retries, limits::retries_default);
+  if (is_retried_when_hung(job) && retries == 0) retries = limits::retries_default;
   const std::int32_t used = job.attempt.number - 1 - job.retries_from;
   if (!is_worth_it(job) || used >= retries) return std::nullopt;
   const Duration wait = std::min<Duration>(std::max(longest_wait, job.spec.retry.delay),

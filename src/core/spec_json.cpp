@@ -22,7 +22,7 @@ BOOST_DESCRIBE_ENUM(Declared, nothing, success, failure)
 BOOST_DESCRIBE_STRUCT(Finding, (), (rule, severity, offset, line, message, place))
 BOOST_DESCRIBE_STRUCT(Evidence, (),
                       (errors, warnings, found_to, first_error, declared, declared_reason, metrics,
-                       has_results, disturbed_from, verdict, verdict_words))
+                       needs_beats, has_results, disturbed_from, verdict, verdict_words))
 BOOST_DESCRIBE_STRUCT(RetryPolicy, (), (retries, on_lost, on, delay))
 BOOST_DESCRIBE_STRUCT(Demand, (), (cpus, memory, gpus, counters, lock))
 BOOST_DESCRIBE_STRUCT(JobSpec, (),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/check.h"
@@ -74,13 +75,19 @@ Result<std::vector<JobId>> Dispatcher::submit(Submission submission, const Now& 
                   fmt::format("a batch has at most {} jobs", limits::batch_jobs_max));
   // Everything is checked before anything changes: all or none.
   std::vector<std::optional<JobId>> known;
+  std::set<std::string> locks;  // of those before it in the batch
   for (std::size_t i = 0; i < submission.jobs.size(); ++i) {
     const JobSpec& spec = submission.jobs[i];
     const auto found = find_by_key(spec.idempotency_key);
     if (!found) return std::unexpected(found.error());
     known.push_back(*found);
     if (*found) continue;
-    if (auto checked = check_spec(spec); !checked)
+    Result<void> checked = check_spec(spec);
+    if (checked && spec.on_busy == OnBusy::reject && locks.contains(spec.demand.lock))
+      checked = failed(ErrorCode::busy, fmt::format("another job of the batch takes the lock `{}`",
+                                                    spec.demand.lock));
+    if (!spec.demand.lock.empty()) locks.insert(spec.demand.lock);
+    if (!checked)
       return submission.jobs.size() == 1
                  ? std::unexpected(checked.error())
                  : failed(checked.error(), fmt::format("job {} of the batch", i + 1));

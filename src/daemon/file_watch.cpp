@@ -189,6 +189,8 @@ void FileWatch::give_back(const Job& job) {
   if (sockets_taken_ > 0) --sockets_taken_;
   const std::lock_guard lock(mutex_);
   spoken_.erase(address);
+  std::erase_if(heard_,
+                [&](const watch::NotifyArrival& arrival) { return arrival.address == address; });
 }
 
 std::vector<Observed> FileWatch::collect() {
@@ -225,8 +227,9 @@ void FileWatch::request(Request wanted, bool is_urgent) {
     });
     if (was_unseen) return;
   }
+  is_urgent |= wanted.wish == Wish::begin && !heard_.empty();  // perhaps its own words
   requests_.push_back(std::move(wanted));
-  if (is_urgent || std::exchange(sleeps_long_, false)) raise_event(wake_);
+  if (std::exchange(sleeps_long_, false) || is_urgent) raise_event(wake_);
 }
 
 void FileWatch::watch_directory(const std::string& log) {
@@ -256,9 +259,9 @@ void FileWatch::work() {
     const Duration now = awake();
     read_changes();
     receive();
-    const bool is_asked = take_requests(now);
-    deliver(now);
     std::vector<Observed> seen;
+    const bool is_asked = take_requests(now, seen);
+    deliver(now, seen);
     read_logs(now, seen);
     look(now, seen);
     if (is_asked || !seen.empty() || !attempts_.empty()) show(now);
@@ -295,20 +298,17 @@ void FileWatch::read_changes() {
   }
 }
 
-bool FileWatch::take_requests(Duration now) {
+bool FileWatch::take_requests(Duration now, std::vector<Observed>& seen) {
   std::vector<Request> requests;
   {
     const std::lock_guard lock(mutex_);
     requests = std::exchange(requests_, {});
   }
-  // An end needs what was said before it.
-  if (std::ranges::any_of(requests, [](const Request& r) { return r.wish == Wish::examine; }))
-    deliver(now);
-  for (const Request& wanted : requests) carry_out(wanted, now);
+  for (const Request& wanted : requests) carry_out(wanted, now, seen);
   return !requests.empty();
 }
 
-void FileWatch::carry_out(const Request& wanted, Duration now) {
+void FileWatch::carry_out(const Request& wanted, Duration now, std::vector<Observed>& seen) {
   const AttemptKey key = wanted.job.key();
   const auto found = attempts_.find(key);
   switch (wanted.wish) {
@@ -325,7 +325,7 @@ void FileWatch::carry_out(const Request& wanted, Duration now) {
     case Wish::examine: {
       const auto item =
           attempts_.try_emplace(key, wanted.job, said_path(key), Duration(0), now, files_).first;
-      deliver(now);
+      deliver(now, seen);  // an end needs what was said before it
       item->second.end(now);
       grown_.insert(key);
       return;
@@ -339,16 +339,24 @@ void FileWatch::carry_out(const Request& wanted, Duration now) {
   }
 }
 
-void FileWatch::deliver(Duration now) {
-  std::vector<watch::NotifyArrival> heard;
+// What was said by an attempt that is not begun yet waits for that.
+void FileWatch::deliver(Duration now, std::vector<Observed>& seen) {
+  std::vector<std::pair<AttemptWatch*, watch::NotifyArrival>> mail;
   {
     const std::lock_guard lock(mutex_);
-    heard = std::exchange(heard_, {});
+    std::erase_if(heard_, [&](watch::NotifyArrival& arrival) {
+      const auto found = std::ranges::find_if(
+          attempts_, [&](const auto& item) { return item.second.address() == arrival.address; });
+      if (found == attempts_.end()) return false;
+      mail.emplace_back(&found->second, std::move(arrival));
+      return true;
+    });
   }
-  for (const watch::NotifyArrival& arrival : heard)
-    for (auto& [key, attempt] : attempts_)
-      if (attempt.address() == arrival.address && arrival.refused.empty())
-        attempt.hear(arrival.message, now);
+  for (const auto& [attempt, arrival] : mail)
+    if (arrival.refused.empty())
+      attempt->hear(arrival.message, now, seen);
+    else
+      attempt->refuse(arrival.refused, seen);
 }
 
 void FileWatch::read_logs(Duration now, std::vector<Observed>& seen) {

@@ -61,9 +61,9 @@ class FileWatch : public Watch {
 
   // The worker's.
   void work();
-  bool take_requests(Duration now);
-  void carry_out(const Request& wanted, Duration now);
-  void deliver(Duration now);
+  bool take_requests(Duration now, std::vector<Observed>& seen);
+  void carry_out(const Request& wanted, Duration now, std::vector<Observed>& seen);
+  void deliver(Duration now, std::vector<Observed>& seen);
   void read_changes();
   void read_logs(Duration now, std::vector<Observed>& seen);
   void look(Duration now, std::vector<Observed>& seen);
@@ -82,7 +82,7 @@ class FileWatch : public Watch {
 
   std::mutex mutex_;
   std::vector<Request> requests_;
-  std::vector<watch::NotifyArrival> heard_;  // and not delivered
+  std::vector<watch::NotifyArrival> heard_;  // and not delivered yet
   std::set<std::string> spoken_;             // addresses of attempts that have sent something
   std::vector<Observed> seen_;
   std::map<AttemptKey, Live> live_;

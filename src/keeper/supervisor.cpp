@@ -288,8 +288,7 @@ void Supervisor::end_with(std::int64_t grace_ms) {
   mark_disturbed();
   if (phase_ != Phase::ending && grace_ms > 0) {
     containment_.signal_all(SIGTERM);
-    is_pausing_ = is_paused_ = false;
-    containment_.freeze_round(false);  // what is stopped or frozen must wake to act on it
+    thaw();  // what is stopped or frozen must wake to act on it
   }
   const std::int64_t kill_at = now_ms() + grace_ms;
   kill_at_ = kill_at_ < 0 ? kill_at : std::min(kill_at_, kill_at);
@@ -315,6 +314,12 @@ void Supervisor::pause(bool wanted) {
   note({RecordKind::paused, key_, {0}});
   write_notes();
   wake_daemon();
+}
+
+// Also when nobody is left in the cgroup: the next job would be born frozen.
+void Supervisor::thaw() {
+  is_pausing_ = is_paused_ = false;
+  containment_.freeze_round(false);
 }
 
 void Supervisor::freeze() {
@@ -370,6 +375,7 @@ void Supervisor::main_ended(int status) {
   record.numbers[exited_field::boottime_ms] = clock_ms(CLOCK_BOOTTIME);
   record.numbers[exited_field::utc_ms] = clock_ms(CLOCK_REALTIME);
   note(record);
+  if (was_paused_) thaw();
   if (phase_ == Phase::running) {
     phase_ = Phase::leftovers;
     patience_until_ = now_ms() + limits::leftover_patience_ms;

@@ -36,6 +36,7 @@ class Supervisor {
 
   bool begin(OrderView order);
   void note_cgroup_cpu();
+  void thaw();
   void mark_disturbed();
   void remember_results(const OrderView& order);
   [[nodiscard]] bool has_results() const;

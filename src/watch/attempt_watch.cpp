@@ -56,6 +56,10 @@ AttemptWatch::AttemptWatch(const Job& job, std::string said, Duration active, Du
       reported_at_(active) {
   // Of one that has just started everything counts; of another what it does from now on.
   if (active == Duration(0)) life_.observe({}, active);
+  const Evidence& known = job.attempt.evidence;
+  if (known.needs_beats) life_.require_beats();
+  if (known.declared == Declared::failure) failure_ = known.declared_reason;
+  results_ = known.metrics;
   follow(job, now);
 }
 
@@ -89,7 +93,8 @@ void AttemptWatch::read_progress(Duration now) {
   if (progress_.shown()) eta_.observe(*progress_.shown(), active(now));
 }
 
-void AttemptWatch::hear(const NotifyMessage& message, Duration now) {
+void AttemptWatch::hear(const NotifyMessage& message, Duration now, std::vector<Observed>& seen) {
+  const bool needed_beats = life_.needs_beats();
   const Duration at = active(now);
   if (message.watchdog) life_.set_watchdog(*message.watchdog, at);
   if (message.is_beat) life_.beat(at);
@@ -101,6 +106,17 @@ void AttemptWatch::hear(const NotifyMessage& message, Duration now) {
     if (results_.contains(name) || results_.size() < limits::metrics_max) results_[name] = value;
   if (progress_.shown()) eta_.observe(*progress_.shown(), at);
   if (message.is_trigger) next_look_ = now;
+  const bool has_first_beat = life_.needs_beats() && !needed_beats;
+  if (message.fail || !message.results.empty() || has_first_beat)
+    seen.push_back({key_, fact::Told{message.fail,
+                                     {message.results.begin(), message.results.end()},
+                                     has_first_beat}});
+  if (!message.not_understood.empty()) refuse(message.not_understood, seen);
+}
+
+void AttemptWatch::refuse(const std::string& why, std::vector<Observed>& seen) {
+  if (std::exchange(is_trouble_told_, true)) return;
+  seen.push_back({key_, fact::Noted{"not_understood", why}});
 }
 
 void AttemptWatch::follow(const Job& job, Duration now) {

@@ -39,8 +39,10 @@ class AttemptWatch {
   enum class Left : std::uint8_t { nothing, open, more };
   // Reads a piece of what has been appended to the log.
   Left read_log(Duration now, std::vector<Observed>& seen);
-  // It has sent a message.
-  void hear(const NotifyMessage& message, Duration now);
+  // It has sent a message; what must not be forgotten of it is told.
+  void hear(const NotifyMessage& message, Duration now, std::vector<Observed>& seen);
+  // It has sent what is no message.
+  void refuse(const std::string& why, std::vector<Observed>& seen);
   // Its state has changed.
   void follow(const Job& job, Duration now);
   // Looks at its processes and files, and tells what is due: a stall, progress, use.
@@ -98,6 +100,7 @@ class AttemptWatch {
   std::string status_trouble_;  // why the status file could not be read
   std::map<std::string, std::string> results_;
   std::optional<std::string> failure_;
+  bool is_trouble_told_ = false;  // that it has said what is not understood
 };
 
 }  // namespace reeve

@@ -48,6 +48,9 @@ class Damage(SystemTest):
             self.world.counts["told later"] += 1
             return [] if refusal.code == "corrupt" else [str(refusal)]
         except AssertionError as error:
+            if "corrupt: " in str(error):
+                self.world.counts["told later"] += 1
+                return []
             return [str(error)]
 
     def refuses(self, words):

@@ -1,6 +1,7 @@
 """Jobs that are paused, limited, tried again, edited and asked about."""
 import json
 import os
+import signal
 import unittest
 
 from harness import IS_ROOT, NOBODY, SystemTest
@@ -63,6 +64,21 @@ class Pause(SystemTest):
         self.assertEqual(reeve.show(job)["state"], "paused")
         self.assertEqual(reeve.run("resume", job).code, 0)
         self.assertEqual(reeve.wait(job), 0, reeve.show(job))
+
+    def test_death_of_a_paused_job_leaves_a_place_for_the_next(self):
+        """What it lived in is not frozen for who comes after it."""
+        for tier in ("cgroup", "subreaper"):
+            with self.subTest(tier=tier):
+                reeve = self.reeve_with(tier=tier, config="[capacity]\ncpus = 1\n")
+                for kill in (lambda job: reeve.ok("signal", "KILL", job),
+                             lambda job: os.kill(reeve.show(job)["main_pid"], signal.SIGKILL)):
+                    job = reeve.submit("--", "sleep", "1000")
+                    reeve.in_state(job, "running")
+                    reeve.ok("pause", job)
+                    kill(job)
+                    reeve.wait(job)
+                    self.assertEqual(reeve.show(job)["signal"], "SIGKILL")
+                    self.assertEqual(reeve.wait(reeve.submit("--time", "20s", "--", "true")), 0)
 
     def test_all_means_those_that_can_be(self):
         reeve = self.reeve_with(config="[capacity]\ncpus = 1\n")

@@ -207,6 +207,49 @@ class OwnWords(SystemTest):
         self.assertEqual((fields["state"], fields["reason"]), ("failed", "declared"))
         self.assertIn("too few samples", fields["error"])
 
+    def test_what_was_said_outlives_the_daemon(self):
+        """A failure, results and the duty to send heartbeats are known to the next daemon."""
+        reeve, gate = self.reeve, self.reeve.work / "gate"
+        wait = f"until test -e {gate}; do sleep 0.02; done"
+        job = reeve.shell(f"{reeve.program} result loss=0.5; {reeve.program} fail 'no data'; "
+                          f"echo said; {wait}")
+        beating = reeve.shell(f"{reeve.program} beat; echo said; while :; do :; done",
+                              "--stall", "3s")
+        for each in (job, beating):
+            reeve.logged(each, "said")
+        until(lambda: reeve.show(job)["metrics"], "it is heard")
+        until(lambda: reeve.show(beating).get("live", {}).get("needs_beats"), "the other, too")
+        reeve.submit("--hold", "--", "true")  # what was heard before it is on the disk with it
+        reeve.kill_daemon()
+        reeve.ok("daemon", "start")
+        gate.touch()
+        reeve.wait(job)
+        fields = reeve.show(job)
+        self.assertEqual((fields["reason"], fields["metrics"]), ("declared", {"loss": "0.5"}))
+        reeve.wait(beating)
+        self.assertEqual(reeve.show(beating)["reason"], "hung")
+
+    def test_words_of_jobs_that_end_at_once_are_heard(self):
+        reeve = self.reeve
+        ids = reeve.batch([{"command": ["sh", "-c", f"{reeve.program} fail why"]}] * 40)
+        for job in ids:
+            reeve.wait(job)
+        self.assertEqual({reeve.show(job)["reason"] for job in ids}, {"declared"})
+
+    def test_one_bad_value_spoils_nothing_else(self):
+        script = ("import os, socket, time\n"
+                  "address = os.environ['NOTIFY_SOCKET'].replace('@', '\\0', 1)\n"
+                  "link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+                  "for _ in range(10):\n"
+                  "    link.sendto(b'X_REEVE_PROGRESS=100.5\\nWATCHDOG=1', address)\n"
+                  "    time.sleep(0.2)\n")
+        fields = self.reeve.ended("--stall", "1s", "--", "python3", "-c", script)
+        self.assertEqual(fields["state"], "completed", fields["error"])
+        told = [event for event in self.reeve.events(fields["id"])
+                if event["event"] == "not_understood"]
+        self.assertEqual(len(told), 1)
+        self.assertIn("100.5", told[0]["detail"])
+
 
 class Results(SystemTest):
     """Results that are not as they should be are no success."""

@@ -51,6 +51,7 @@ const std::map<std::string, std::vector<std::string>>& table() {
       {"FoundError", all_of({alive, {"finishing", "finishing_failed", "finishing_examining"}})},
       {"FoundWarning", all_of({alive, {"finishing", "finishing_failed", "finishing_examining"}})},
       {"Noted", all_of({alive, finishing})},
+      {"Told", all_of({alive, {"finishing", "finishing_failed", "finishing_examining"}})},
       {"Examined", {"finishing_examining"}},
       {"ExaminedFailure", {"finishing_examining"}},
       {"ValidatedWell", {"finishing_validating"}},

@@ -511,6 +511,16 @@ TEST(Lifecycle, EndFromAnEarlierBootLosesASuccessWithResults) {
   EXPECT_NE(step.job.error.find("/stage"), std::string::npos);
 }
 
+TEST(Lifecycle, WhatAJobSaidIsKnownThoughNobodyRepeatsIt) {
+  const Job told = after(running_job(), {fact::Told{"no data", {{"loss", "0.5"}}, true}});
+  EXPECT_TRUE(told.attempt.evidence.needs_beats);
+  EXPECT_EQ(told.attempt.evidence.metrics.at("loss"), "0.5");
+  fact::Ended end = std::get<fact::Ended>(ended(false));
+  const Job job = after(told, {exited(0), end});
+  EXPECT_EQ(job.reason, Reason::declared);
+  EXPECT_FALSE(apply(job, fact::Told{"late", {}, false}, at(3000)));
+}
+
 TEST(Lifecycle, ErrorsOfWhatWasLeftBehindAndAskedToEndAreNotTheJobsOwn) {
   fact::Ended end = std::get<fact::Ended>(ended(false));
   end.is_silent = false;

@@ -70,13 +70,14 @@ TEST(NotifyMessage, ProgressResultsAndFailureAreOurs) {
   EXPECT_EQ(message.fail, "no input");
 }
 
-TEST(NotifyMessage, WhatCanNotBeUnderstoodIsRefusedByName) {
+TEST(NotifyMessage, WhatCanNotBeUnderstoodIsToldAndTheRestCounts) {
   for (const char* bad :
        {"X_REEVE_PROGRESS=many", "X_REEVE_PROGRESS=101", "X_REEVE_ROWS=-1", "X_REEVE_ROWS=1.5",
         "X_REEVE_RESULT=novalue", "X_REEVE_RESULT==1", "X_REEVE_RESULT=a b=1"}) {
-    const auto message = parse_notify(bad);
-    ASSERT_FALSE(message) << bad;
-    EXPECT_TRUE(message.error().message.starts_with(std::string(bad).substr(0, 12))) << bad;
+    const NotifyMessage message = parsed(bad + std::string("\nWATCHDOG=1\nX_REEVE_FAIL=why"));
+    EXPECT_TRUE(message.not_understood.starts_with(std::string(bad).substr(0, 12))) << bad;
+    EXPECT_TRUE(message.is_beat) << bad;
+    EXPECT_EQ(message.fail, "why") << bad;
   }
 }
 
@@ -258,7 +259,7 @@ TEST(NotifySockets, MessageThatIsTooLargeIsRefused) {
   ASSERT_EQ(arrivals.size(), 4U);
   EXPECT_EQ(arrivals[0].refused, "a message that is too large");
   EXPECT_EQ(arrivals[1].refused, "an empty message");
-  EXPECT_EQ(arrivals[2].refused, "X_REEVE_ROWS=many: expected a number of rows");
+  EXPECT_EQ(arrivals[2].message.not_understood, "X_REEVE_ROWS=many: expected a number of rows");
   EXPECT_EQ(arrivals[3].message.status, "fine");
 }
 

@@ -182,6 +182,7 @@ std::vector<NamedFact> all_facts() {
       {"FoundError", found(Severity::error)},
       {"FoundWarning", found(Severity::warning)},
       {"Noted", fact::Noted{"progress", "half"}},
+      {"Told", fact::Told{"no data", {}, true}},
       {"Examined", fact::Examined{}},
       {"ExaminedFailure", fact::Examined{Declared::failure, "no data", {}, ""}},
       {"ValidatedWell", fact::Validated{ResultsVerdict::valid, "", true}},
