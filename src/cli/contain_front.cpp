@@ -80,8 +80,8 @@ Report Front::run(Enclosure& enclosure, std::vector<int> kept) {
       if (report->kind == Report::Kind::started) command_ = report->pid;
       if (report->kind == Report::Kind::stopped) stop_too();
       if (report->kind == Report::Kind::stuck)
-        say(fmt::format("{} processes do not die: they hang in the kernel; waiting for them",
-                        report->processes));
+        say(fmt::format("{} process{} not die: hanging in the kernel, or another user's; waiting",
+                        report->processes, report->processes == 1 ? " does" : "es do"));
       if (report->kind != Report::Kind::ended) continue;
       const bool was_killed = report->is_guardian_dead || WIFSIGNALED(report->wait_status);
       terminal_.restore(was_killed);

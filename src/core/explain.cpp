@@ -39,6 +39,9 @@ void add_memory(const Job& job, Lines& lines) {
                     attempt.placement.memory_by == "cgroup" ? "the kernel"
                                                             : "looking at it five times a second",
                     size_text(usage.memory_peak > 0 ? usage.memory_peak : usage.max_rss_bytes)));
+  if (usage.oom_kills > 0 && job.reason != Reason::out_of_memory)
+    lines.push_back(
+        fmt::format("the kernel killed {} of its processes at that limit", usage.oom_kills));
   if (job.reason == Reason::out_of_memory)
     lines.push_back(
         fmt::format("`reeve retry {}` gives it half as much again, and so does --retry-on oom by "
@@ -152,6 +155,11 @@ Lines explain_job(const Job& job, const Now& now) {
       break;
     case JobState::completed:
       lines.emplace_back("its main process ended with exit code 0");
+      if (attempt.evidence.verdict == ResultsVerdict::inconclusive)
+        lines.push_back("nobody can say whether its results are as they should be: " +
+                        attempt.evidence.verdict_words);
+      if (attempt.evidence.verdict == ResultsVerdict::invalid)
+        lines.push_back("its results are not as they should be: " + attempt.evidence.verdict_words);
       break;
     default:
       break;
@@ -159,7 +167,7 @@ Lines explain_job(const Job& job, const Now& now) {
   if (attempt.kill_stuck)
     lines.emplace_back(
         "some process does not end although it was killed: it waits in the kernel, for a disk or a "
-        "network file system");
+        "network file system, or it is another user's and takes no signal of ours");
   add_exit(job, lines);
   add_memory(job, lines);
   add_limits(job, lines);

@@ -191,6 +191,15 @@ class Retry(SystemTest):
         self.assertEqual(reeve.wait(no), 76)
         self.assertEqual(reeve.show(no)["attempt"], 1)
 
+    def test_number_that_was_given_counts_wherever_it_stands(self):
+        for options in (("--retry", "0", "--retry-on", "1"), ("--retry-on", "1", "--retry", "0")):
+            with self.subTest(options=options):
+                fields = self.reeve.ended("--retry-delay", "0", *options, "--", "false")
+                self.assertEqual((fields["attempt"], fields["state"]), (1, "failed"))
+        fields = self.reeve.ended("--retry-delay", "0", "--retry", "1", "--stall", "200ms",
+                                  "--on-stall", "retry", "--", "sleep", "1000")
+        self.assertEqual((fields["attempt"], fields["reason"]), (2, "hung"))
+
     def test_rule_that_is_none_is_refused(self):
         """With a sentence that names the rules."""
         answer = self.reeve_with().run("submit", "--retry-on", "sometimes", "--", "true")

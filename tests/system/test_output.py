@@ -6,7 +6,7 @@ import pty
 import sys
 import unittest
 
-from harness import SystemTest
+from harness import IS_ROOT, NOBODY, SystemTest
 from processes import PATIENCE, until
 
 
@@ -27,6 +27,18 @@ class ExactBytes(SystemTest):
         self.assertEqual((job["state"], job["log_bytes"]), ("completed", 0))
         self.assertFalse(pathlib.Path(job["log_path"]).exists(), "made without any output")
         self.assertEqual(self.reeve.log(job["id"]), b"")
+
+    @unittest.skipUnless(IS_ROOT, "root may read everything; it needs to become another user")
+    def test_a_log_that_can_not_be_read_is_told(self):
+        reeve = self.reeve_with(user=NOBODY)
+        job = reeve.shell("echo hi")
+        reeve.wait(job)
+        log = pathlib.Path(reeve.show(job)["log_path"])
+        log.chmod(0)
+        for code, words in ((1, ("log", job)), (2, ("grep", "hi", job))):
+            answer = reeve.run(*words)
+            self.assertEqual(answer.code, code, words)
+            self.assertIn("Permission denied", answer.err)
 
     def test_every_byte_comes_through(self):
         data = bytes(range(256)) * 300 + b"\xff\xfe\xc0\x80 no newline at the end"

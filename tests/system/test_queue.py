@@ -213,6 +213,9 @@ class Locks(QueueTest):
         self.go()
         self.reeve.wait(blocker)
         job = self.reeve.submit("--lock", "db", "--on-busy", "reject", "--", "true")
+        lines = json.dumps({"command": ["true"], "lock": "L", "on-busy": "reject"}) + "\n"
+        self.assertEqual(self.reeve.run("submit", "--batch", "-", data=2 * lines.encode()).code, 75)
+        self.assertEqual(len(self.reeve.ls("--all")), 2, "none of the batch")
         self.all_complete([job])
 
     def test_wait_waits_while_the_lock_is_taken(self):
